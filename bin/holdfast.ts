@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { paint } from './terminal.ts'
+
+/** A verb of the command line: its file registers options and the action, and loads what it needs only when run. */
+export type Verb = (program: Command) => void
+
+// In the order in which a newcomer meets them.
+const VERBS: readonly (() => Promise<{ register: Verb }>)[] = []
+
+const program = new Command('holdfast')
+  .description('PostgreSQL on AWS that proves it comes back')
+  .showHelpAfterError('HINT: holdfast --help lists the commands')
+
+for (const load of VERBS) (await load()).register(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // A user's mistake is a sentence; a stack trace is for our bugs only.
+  const refused = error instanceof Error && error.message.includes('HINT:')
+  console.error(
+    paint(
+      'red',
+      refused || !(error instanceof Error)
+        ? String((error as Error).message ?? error)
+        : (error.stack ?? error.message),
+      process.stderr,
+    ),
+  )
+  process.exitCode = 1
+}

@@ -1,0 +1,57 @@
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Coloured only where a person looks: on a terminal, and not under NO_COLOR. */
+export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return stream.isTTY && !process.env['NO_COLOR'] ? styleText(style, text, { validateStream: false }) : text
+}
+
+/** Columns aligned, numbers to the right, a rule under the head. Colour codes do not count as width. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = rows.map(row => row.map(cell => String(cell)))
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...cells.map(row => visible(row[column] ?? ''))),
+  )
+  const right = head.map((_, column) => rows.length > 0 && rows.every(row => typeof row[column] === 'number'))
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => {
+        const pad = ' '.repeat(Math.max(0, (widths[column] ?? 0) - visible(cell)))
+        return right[column] ? pad + cell : cell + pad
+      })
+      .join('  ')
+      .trimEnd()
+  return [line(head), widths.map(width => '─'.repeat(width)).join('  '), ...cells.map(line)].join('\n')
+}
+
+function visible(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape character is what a colour begins with
+  return text.replace(/\u001b\[[0-9;]*m/g, '').length
+}
+
+/**
+ * Progress on standard error: one line rewritten on a terminal, one line a step elsewhere.
+ * `done` leaves the last line standing.
+ */
+export class Progress {
+  #last = ''
+  readonly #stream: NodeJS.WriteStream
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream
+  }
+
+  say(text: string): void {
+    if (text === this.#last) return
+    this.#last = text
+    this.#stream.write(this.#stream.isTTY ? `\r\u001b[2K${text}` : `${text}\n`)
+  }
+
+  done(text = this.#last): void {
+    this.#stream.write(
+      this.#stream.isTTY ? `\r\u001b[2K${text}\n` : `${text === this.#last ? '' : `${text}\n`}`,
+    )
+    this.#last = ''
+  }
+}

@@ -1,0 +1,28 @@
+export const ENV = {
+  host: 'DATABASE_HOST',
+  port: 'DATABASE_PORT',
+  database: 'DATABASE_NAME',
+  user: 'DATABASE_USER',
+  instance: 'DATABASE_INSTANCE',
+  bucket: 'SEGMENTS_BUCKET',
+  /** Seconds that a segment is locked. */
+  retention: 'SEGMENTS_RETENTION_SECONDS',
+  code: 'HOLDFAST_CODE',
+} as const
+
+export const USER = 'holdfast_archiver'
+
+/** The replication slot and the publication, one of each a database. */
+export const SLOT = 'holdfast_archive'
+export const PUBLICATION = 'holdfast_archive'
+
+export const METRICS = {
+  secondsBehind: 'ArchiveSecondsBehind',
+  bytesBehindConfirmed: 'ArchiveBytesBehindConfirmed',
+  bytesBehindRestart: 'ArchiveBytesBehindRestart',
+  spillBytes: 'ArchiveSpillBytes',
+  pollMilliseconds: 'ArchivePollMilliseconds',
+  slotHealthy: 'ArchiveSlotHealthy',
+  slotHeadroomPercent: 'ArchiveSlotHeadroomPercent',
+  gaps: 'ArchiveGaps',
+} as const

@@ -1,0 +1,40 @@
+import { Signer } from '@aws-sdk/rds-signer'
+import pg from 'pg'
+
+/** Where a database answers and as whom to ask it. The password is an IAM token, signed locally: no secret, no endpoint. */
+export type Login = {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+}
+
+export type ConnectOptions = {
+  /** Shown in pg_stat_activity. */
+  readonly application: string
+  /** Milliseconds; 0 means no limit. */
+  readonly statementTimeout: number
+}
+
+/**
+ * An open connection over TLS with IAM authentication. The caller ends it.
+ * Certificates are verified against NODE_EXTRA_CA_CERTS, which the Lambda runtime ships with the RDS authorities.
+ */
+export async function connect(login: Login, options: ConnectOptions): Promise<pg.Client> {
+  const signer = new Signer({ hostname: login.host, port: login.port, username: login.user })
+  const client = new pg.Client({
+    host: login.host,
+    port: login.port,
+    database: login.database,
+    user: login.user,
+    password: await signer.getAuthToken(),
+    ssl: { rejectUnauthorized: true },
+    application_name: options.application,
+    statement_timeout: options.statementTimeout,
+    connectionTimeoutMillis: 15_000,
+  })
+  // An idle connection that the server closes must not end the process: the next query reports it.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
