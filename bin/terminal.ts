@@ -4,7 +4,7 @@ type Style = Parameters<typeof styleText>[0]
 
 /** Coloured only where a person looks: on a terminal, and not under NO_COLOR. */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return stream.isTTY && !process.env['NO_COLOR'] ? styleText(style, text, { validateStream: false }) : text
+  return stream.isTTY && !process.env.NO_COLOR ? styleText(style, text, { validateStream: false }) : text
 }
 
 /** Columns aligned, numbers to the right, a rule under the head. Colour codes do not count as width. */
