@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { Fault } from './fault.ts'
+import { environmentSchema } from './schema.ts'
+
+type Path = readonly PropertyKey[]
+
+/** Zod's issues in our words: an unknown key is one fault a key, and its hint lists the keys that are known there. */
+export function shapeFaults(input: unknown, error: z.ZodError): Fault[] {
+  return error.issues.flatMap(issue => {
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map(key => ({
+        path: writePath([...issue.path, key]),
+        value: valueAt(input, [...issue.path, key]),
+        sentence: 'this key is not known',
+        hint: `remove it, or write one of: ${knownKeys(issue.path).join(', ')}`,
+      }))
+    const value = valueAt(input, issue.path)
+    return [
+      {
+        path: writePath(issue.path),
+        value,
+        sentence: value === undefined ? 'this is required' : plain(issue.message),
+        hint: 'write a value of that shape',
+      },
+    ]
+  })
+}
+
+/** `['database', 'replicas', 0, 'name']` → `database.replicas[0].name`; keys that need quotes get brackets. */
+export function writePath(path: Path): string {
+  const text = path
+    .map(key => {
+      if (typeof key === 'number') return `[${key}]`
+      return /^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${String(key)}` : `['${String(key)}']`
+    })
+    .join('')
+  return text.replace(/^\./, '') || 'the environment'
+}
+
+/** What stands at a path of plain data; `undefined` when the path leads nowhere. */
+export function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
+    data,
+  )
+}
+
+function plain(message: string): string {
+  return message.replace(/^Invalid input: /, '').replace(/^[A-Z]/, letter => letter.toLowerCase())
+}
+
+type Described = {
+  properties?: Record<string, Described>
+  items?: Described
+  additionalProperties?: Described | boolean
+}
+
+function knownKeys(path: Path): string[] {
+  let at: Described | undefined = z.toJSONSchema(environmentSchema, { io: 'input' }) as Described
+  for (const key of path) {
+    const other: Described | undefined =
+      typeof at?.additionalProperties === 'object' ? at.additionalProperties : undefined
+    at = typeof key === 'number' ? at?.items : (at?.properties?.[String(key)] ?? other)
+  }
+  return Object.keys(at?.properties ?? {})
+}
