@@ -3,6 +3,8 @@ export const ENV = {
   account: 'HOLDFAST_ACCOUNT',
   source: 'SOURCE_INSTANCE',
   sourceRegion: 'SOURCE_REGION',
+  /** The living instance that a copy is compared with, in this function's own region: the primary at home, the standby replica in the other. */
+  reference: 'REFERENCE_INSTANCE',
   subnetGroup: 'DRILL_SUBNET_GROUP',
   securityGroup: 'DRILL_SECURITY_GROUP',
   parameterGroup: 'DRILL_PARAMETER_GROUP',

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { Refusal } from '../runtime/failure.ts'
+
+const MODES = ['instance-loss', 'bad-write', 'region-loss', 'account-loss'] as const
+
+/**
+ * Faults that a negative control puts between the restore and the checks. `wrong-time` restores a moment other than
+ * the one that is then asked for; the others are written into the copy. Each must turn its checks red.
+ */
+export const FAULTS = [
+  'row-deleted',
+  'row-changed',
+  'heap-byte',
+  'index-byte',
+  'index-dropped',
+  'grant-lost',
+  'wrong-time',
+  'wrong-database',
+] as const
+export type FaultName = (typeof FAULTS)[number]
+
+const moment = z.iso.datetime({
+  offset: true,
+  error: 'want an ISO time with a zone, like 2026-11-20T14:03:00Z',
+})
+
+const target = z.discriminatedUnion('kind', [
+  /** The newest moment that can be restored when the drill decides. */
+  z.strictObject({ kind: z.literal('latest') }),
+  /** A moment, whole seconds; one in the near future is waited for. */
+  z.strictObject({ kind: z.literal('time'), at: moment }),
+  z.strictObject({ kind: z.literal('snapshot'), identifier: z.string().min(1) }),
+  /** A moment anywhere in the restorable window: what a scheduled drill asks. */
+  z.strictObject({ kind: z.literal('random') }),
+])
+
+const request = z.strictObject({
+  mode: z.enum(MODES).default('bad-write'),
+  target: target.default({ kind: 'random' }),
+  /** Where to restore: `standby` uses the replicated automated backups and must be sent to the standby region's function. */
+  region: z.enum(['home', 'standby']).default('home'),
+  objective: z.strictObject({ rpoSeconds: z.number().min(0), rtoSeconds: z.number().positive() }),
+  /** Share of rows that must be compared, 0 to 1. */
+  coverageFloor: z.number().min(0).max(1).default(0.99),
+  assertions: z.array(z.strictObject({ name: z.string(), sql: z.string() })).default([]),
+  negativeControl: z.enum(FAULTS).optional(),
+  /** When the damage was done; the loss is measured up to it. @default the target's moment, or the decision for `latest` and `snapshot` */
+  disasterAt: moment.optional(),
+  /** Who asked, for the evidence: a schedule's name or a person. */
+  requestedBy: z.string().min(1),
+})
+
+/** What a schedule or a person writes. Defaults may be left out; `objective` and `requestedBy` may not. */
+export type DrillRequestInput = z.input<typeof request>
+export type DrillRequest = z.output<typeof request>
+export type DrillTarget = DrillRequest['target']
+
+/** What the execution returns: small, since the evidence holds the rest. */
+export type DrillResult = {
+  readonly drill: string
+  readonly verdict: 'pass' | 'fail' | 'unknown'
+  readonly sentence: string
+  /** Key in the evidence bucket, or `null` when it could not be written. */
+  readonly evidence: { readonly bucket: string; readonly key: string; readonly sha256: string } | null
+  readonly measured: {
+    readonly rpoSeconds: number | null
+    readonly rtoSeconds: number | null
+    readonly coverage: number | null
+  }
+  readonly stages: readonly {
+    readonly name: string
+    readonly verdict: 'pass' | 'fail' | 'unknown' | 'skipped'
+    readonly seconds: number
+    readonly detail: string
+  }[]
+}
+
+/** @throws Refusal `RequestRefused` that names each wrong field. */
+export function parseRequest(value: unknown): DrillRequest {
+  const parsed = request.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new Refusal(
+    'RequestRefused',
+    `the drill request is wrong: ${parsed.error.issues.map(issue => `${issue.path.join('.') || 'request'}: ${issue.message}`).join('; ')}`,
+    'send { "mode", "target": { "kind": "latest" | "time" | "snapshot" | "random" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
+  )
+}
