@@ -1,0 +1,391 @@
+import { createHash } from 'node:crypto'
+import { Refusal } from '../runtime/failure.ts'
+import type { Check } from '../runtime/verdict.ts'
+
+/** A database to ask. `identifier` is the RDS instance identifier; a copy's begins with the drill prefix. */
+export type Endpoint = {
+  readonly identifier: string
+  readonly host: string
+  readonly port: number
+  readonly database: string
+}
+
+/** Where the copy's own history begins. Frozen by `open`, before anything wrote on the copy; handed to every later task. */
+export type Boundary = {
+  /** xid8 as decimal text: the first transaction id that the copy may have given out itself. */
+  readonly nextXid: string
+  /** True when nothing can have written between the end of recovery and this reading. */
+  readonly exact: boolean
+  readonly timeline: number
+}
+
+/** The point in the primary's history at which the copy ends: the newest heartbeat that survived in it. */
+export type Cut = {
+  readonly seq: string
+  /** ISO time with microseconds, by the primary's clock. */
+  readonly at: string
+  readonly lsn: string
+  /** `pg_current_snapshot()` as text. */
+  readonly snapshot: string
+  readonly instance: string
+  readonly timeline: number
+}
+
+/** A sentinel that was committed on the primary around the asked time. */
+export type Canary = {
+  readonly id: string
+  /** Seconds after (negative: before) the target that were aimed at. */
+  readonly offset: number
+  /** ISO time by the primary's clock, just before its commit. */
+  readonly at: string
+}
+
+/** Blocks `from` (inclusive) to `to` (exclusive) of one table; `to` null means to the end of the file on both sides. */
+export type BlockRange = readonly [table: number, from: number, to: number | null]
+
+/** How a table is compared. `tid`: by (ctid, xmin) in block ranges; `multiset`: whole rows, since its file was rewritten after the cut. */
+export type Strategy = 'tid' | 'multiset'
+
+/** What was found out about one table; results of several batches are added up with `addTables`. */
+export type TableResult = {
+  /** Quoted where needed, with its schema. */
+  readonly table: string
+  readonly oid: number
+  readonly strategy: Strategy
+  readonly rowsPrimary: number
+  readonly rowsCopy: number
+  /** Rows of the copy that the primary has identically. */
+  readonly equal: number
+  /** Rows of the copy that the primary has no longer: updated or deleted after the cut. Counted, unproven. */
+  readonly changedSince: number
+  /** Rows of the primary that were written after the cut. */
+  readonly newSince: number
+  /** Rows of the primary whose transaction is committed in the copy, and which the copy has not. */
+  readonly lost: number
+  /** Rows with the same identity on both sides and different content, or of a transaction that the primary rolled back. */
+  readonly corrupt: number
+  /** Rows that the copy wrote itself after its recovery. */
+  readonly foreign: number
+  /** Rows of the primary that nothing dates: the table was rewritten by DDL after the cut. */
+  readonly undated: number
+  /** Why the table, or a column of it, was not compared; absent when all of it was. */
+  readonly notCompared?: string
+  /** True when no row of the table could be compared. */
+  readonly skipped?: boolean
+  readonly chunks: number
+  /** SHA-256 over the ordered chunk digests of the copy. */
+  readonly digest: string
+  /** The first few faults: where, which transaction, what kind; never content. */
+  readonly faults: readonly { readonly ctid: string; readonly xmin: string; readonly kind: FaultySort }[]
+}
+
+export type FaultySort = 'lost' | 'corrupt' | 'foreign' | 'undated'
+
+/** Damage that can be done to a copy on purpose. The last four happen outside SQL and are answered `skipped`. */
+export const FAULTS = [
+  'row-deleted',
+  'row-changed',
+  'row-added',
+  'index-dropped',
+  'grant-lost',
+  'sequence-behind',
+  'heap-byte-flipped',
+  'index-byte-flipped',
+  'wrong-time',
+  'other-database',
+] as const
+export type FaultKind = (typeof FAULTS)[number]
+
+/** Commits sentinels on the primary at target −2, −1, +1, +2 s. Without `target` it takes the next fitting whole second. Runs ~6 s. */
+export type CanariesRequest = {
+  readonly task: 'canaries'
+  readonly primary: Endpoint
+  readonly drill: string
+  /** ISO, whole seconds, in the primary's near future. */
+  readonly target?: string
+}
+export type CanariesAnswer = {
+  readonly checks: Check[]
+  /** ISO, whole seconds: what to ask RDS for. */
+  readonly target: string
+  readonly canaries: Canary[]
+}
+
+/** Reads the primary's clock and place in its log. */
+export type MarkRequest = { readonly task: 'mark'; readonly primary: Endpoint }
+export type MarkAnswer = {
+  readonly checks: Check[]
+  /** ISO with microseconds, by the primary's clock. */
+  readonly now: string
+  readonly lsn: string
+  readonly timeline: number
+  readonly systemIdentifier: string
+  /** e.g. `18.4` */
+  readonly version: string
+  /** Null when no heartbeat was ever written. */
+  readonly heartbeatAgeSeconds: number | null
+  readonly heartbeatInstance: string | null
+}
+
+/**
+ * Connects to the copy, runs `select 1`, freezes the boundary, then the warm queries.
+ * @throws Transient `CopyNotReady` while it cannot be reached or recovers: call again.
+ */
+export type OpenRequest = {
+  readonly task: 'open'
+  readonly copy: Endpoint
+  /** The workload's own queries; RTO ends when all have answered. */
+  readonly warm?: readonly string[]
+}
+export type OpenAnswer = {
+  readonly checks: Check[]
+  readonly boundary: Boundary
+  /** Milliseconds from the connection attempt to the answer of `select 1`. */
+  readonly firstQueryMs: number
+  /** Milliseconds from the connection attempt until every warm query had answered. */
+  readonly warmMs: number
+  /** ISO, this function's clock, when the last warm query had answered: the end of the RTO. */
+  readonly warmAt: string
+}
+
+/** Silences everything in the copy that would reach out by itself, and proves it. Comes right after `open`. */
+export type QuarantineRequest = {
+  readonly task: 'quarantine'
+  readonly copy: Endpoint
+  readonly primary?: Endpoint
+}
+export type QuarantineAnswer = { readonly checks: Check[] }
+
+/** Is this the copy of our database, at the time that was asked for? */
+export type IdentifyRequest = {
+  readonly task: 'identify'
+  readonly copy: Endpoint
+  readonly boundary: Boundary
+  readonly expected: {
+    readonly systemIdentifier: string
+    /** RDS identifiers that may have written heartbeats: the primary, and a former primary. */
+    readonly instances: readonly string[]
+    /** Major version, or `major.minor` to be exact. */
+    readonly version: string
+    /** The primary's timeline when it was marked. */
+    readonly timeline: number
+  }
+  /** `time`: `target` is what RDS was asked for. `latest`: target is the LatestRestorableTime. `snapshot`: its creation time. */
+  readonly mode: 'time' | 'latest' | 'snapshot'
+  /** ISO. */
+  readonly target: string
+  readonly canaries?: readonly Canary[]
+}
+export type IdentifyAnswer = { readonly checks: Check[] }
+
+/** Where the copy ends and what that costs. */
+export type CutRequest = {
+  readonly task: 'cut'
+  readonly copy: Endpoint
+  readonly primary?: Endpoint
+  /** ISO, the primary's clock: the moment of the (simulated) disaster that the loss is counted to. */
+  readonly disasterAt: string
+}
+export type CutAnswer = {
+  readonly checks: Check[]
+  /** Null when the copy holds no heartbeat: then nothing can be dated and the drill fails. */
+  readonly cut: Cut | null
+  /** Seconds from the cut to `disasterAt`; null without a cut. */
+  readonly rpoSeconds: number | null
+  readonly lost: {
+    readonly heartbeats: number | null
+    /** Transaction ids given out between the cut and the disaster: an upper bound of the transactions lost. */
+    readonly transactions: number | null
+    /** Rows written between the cut and the disaster, by the primary's statistics where they can tell; else null. */
+    readonly rows: number | null
+  }
+}
+
+/** Schema, rights, settings, and amcheck over every index and heap. Call again with `after: next` until `next` is absent. */
+export type StructureRequest = {
+  readonly task: 'structure'
+  readonly copy: Endpoint
+  readonly primary?: Endpoint
+  readonly after?: string
+  /** Milliseconds after which to stop and answer `next`. @default 600_000 */
+  readonly budgetMs?: number
+}
+export type StructureAnswer = {
+  readonly checks: Check[]
+  readonly next?: string
+  /** SHA-256 of the copy's schema; absent in follow-up answers. */
+  readonly schemaDigest?: string
+}
+
+/** What is to be compared, cut into batches of about equal size for fan-out. */
+export type PlanRequest = {
+  readonly task: 'plan'
+  readonly copy: Endpoint
+  readonly primary: Endpoint
+  readonly boundary: Boundary
+  readonly cut: Cut
+  /** At most so many batches. @default 64 */
+  readonly batches?: number
+  /** A batch is not cut smaller than this many bytes. @default 268_435_456 */
+  readonly batchBytes?: number
+}
+export type PlanAnswer = {
+  readonly checks: Check[]
+  /** Each goes into one `compare`. */
+  readonly batches: readonly (readonly BlockRange[])[]
+  readonly tables: number
+  readonly bytes: number
+  /** What will not be compared, and why: unlogged, foreign, … Each is also a `skipped` check. */
+  readonly notCompared: readonly { readonly table: string; readonly why: string }[]
+}
+
+/** Compares one batch. When the time is up, what is left comes back as `rest`: call again with it. */
+export type CompareRequest = {
+  readonly task: 'compare'
+  readonly copy: Endpoint
+  readonly primary: Endpoint
+  readonly boundary: Boundary
+  readonly cut: Cut
+  readonly batch: readonly BlockRange[]
+  /** Milliseconds after which no new chunk is begun. @default 600_000 */
+  readonly budgetMs?: number
+  /** Connections to each side. @default 2 */
+  readonly concurrency?: number
+}
+export type CompareAnswer = {
+  /** A check per table that is not simply equal, and one for the batch. `judgeTables` gives the final ones. */
+  readonly checks: Check[]
+  readonly tables: readonly TableResult[]
+  readonly rest: readonly BlockRange[]
+  readonly bytes: number
+}
+
+/** SQL of the environment's config; each must answer one row whose first column is true. */
+export type AssertionsRequest = {
+  readonly task: 'assertions'
+  readonly copy: Endpoint
+  readonly assertions: readonly { readonly name: string; readonly sql: string }[]
+}
+export type AssertionsAnswer = { readonly checks: Check[] }
+
+/** Damages the copy, for a negative control. */
+export type FaultRequest = {
+  readonly task: 'fault'
+  readonly copy: Endpoint
+  readonly primary: Endpoint
+  readonly kind: FaultKind
+  /** `schema.table`; without it, a table that can be damaged is chosen. */
+  readonly table?: string
+}
+export type FaultAnswer = {
+  readonly checks: Check[]
+  /** True when the damage was done. */
+  readonly done: boolean
+  /** What was damaged, e.g. a table or an index; null when nothing was. */
+  readonly target: string | null
+}
+
+/** Every task by name: what goes in and what comes out. */
+export type Tasks = {
+  canaries: { request: CanariesRequest; answer: CanariesAnswer }
+  mark: { request: MarkRequest; answer: MarkAnswer }
+  open: { request: OpenRequest; answer: OpenAnswer }
+  quarantine: { request: QuarantineRequest; answer: QuarantineAnswer }
+  identify: { request: IdentifyRequest; answer: IdentifyAnswer }
+  cut: { request: CutRequest; answer: CutAnswer }
+  structure: { request: StructureRequest; answer: StructureAnswer }
+  plan: { request: PlanRequest; answer: PlanAnswer }
+  compare: { request: CompareRequest; answer: CompareAnswer }
+  assertions: { request: AssertionsRequest; answer: AssertionsAnswer }
+  fault: { request: FaultRequest; answer: FaultAnswer }
+}
+export type TaskName = keyof Tasks
+export type ExamineRequest = Tasks[TaskName]['request']
+export type ExamineAnswer<T extends TaskName> = Tasks[T]['answer']
+
+const NEEDS: Readonly<Record<TaskName, readonly string[]>> = {
+  canaries: ['primary', 'drill'],
+  mark: ['primary'],
+  open: ['copy'],
+  quarantine: ['copy'],
+  identify: ['copy', 'boundary', 'expected', 'mode', 'target'],
+  cut: ['copy', 'disasterAt'],
+  structure: ['copy'],
+  plan: ['copy', 'primary', 'boundary', 'cut'],
+  compare: ['copy', 'primary', 'boundary', 'cut', 'batch'],
+  assertions: ['copy', 'assertions'],
+  fault: ['copy', 'primary', 'kind'],
+}
+
+/** The event as a request. @throws Refusal `BadExamineRequest` naming what is missing. */
+export function parseRequest(event: unknown): ExamineRequest {
+  const fields: Record<string, unknown> = typeof event === 'object' && event !== null ? { ...event } : {}
+  const task = fields.task
+  if (typeof task !== 'string' || !(task in NEEDS))
+    throw new Refusal(
+      'BadExamineRequest',
+      `task is ${JSON.stringify(task)}, not one of ${Object.keys(NEEDS).join(', ')}`,
+      'ask for one of these tasks',
+    )
+  const missing = NEEDS[task as TaskName].filter(
+    field => fields[field] === undefined || fields[field] === null,
+  )
+  if (missing.length > 0)
+    throw new Refusal(
+      'BadExamineRequest',
+      `${task} was asked without ${missing.join(', ')}`,
+      'add what is missing',
+    )
+  for (const side of ['primary', 'copy'] as const) checkEndpoint(side, fields[side])
+  return fields as unknown as ExamineRequest
+}
+
+function checkEndpoint(side: string, value: unknown): void {
+  if (value === undefined) return
+  const { identifier, host, port, database } = (value ?? {}) as Record<string, unknown>
+  const texts = [identifier, host, database].every(text => typeof text === 'string' && text !== '')
+  if (!texts || typeof port !== 'number')
+    throw new Refusal(
+      'BadExamineRequest',
+      `${side} is ${JSON.stringify(value)}`,
+      'give identifier, host, port and database of the instance',
+    )
+}
+
+/** One result per table out of the results of many batches, given in the order of the batches; ordered by name. */
+export function addTables(results: readonly TableResult[]): TableResult[] {
+  const sums = new Map<number, TableResult>()
+  for (const result of results) {
+    const before = sums.get(result.oid)
+    sums.set(result.oid, before ? add(before, result) : result)
+  }
+  return [...sums.values()].sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0))
+}
+
+function add(a: TableResult, b: TableResult): TableResult {
+  return {
+    ...a,
+    strategy: a.strategy === 'multiset' ? a.strategy : b.strategy,
+    rowsPrimary: a.rowsPrimary + b.rowsPrimary,
+    rowsCopy: a.rowsCopy + b.rowsCopy,
+    equal: a.equal + b.equal,
+    changedSince: a.changedSince + b.changedSince,
+    newSince: a.newSince + b.newSince,
+    lost: a.lost + b.lost,
+    corrupt: a.corrupt + b.corrupt,
+    foreign: a.foreign + b.foreign,
+    undated: a.undated + b.undated,
+    notCompared: a.notCompared ?? b.notCompared,
+    skipped: a.skipped || b.skipped || undefined,
+    chunks: a.chunks + b.chunks,
+    digest: createHash('sha256').update(`${a.digest}${b.digest}`).digest('hex'),
+    faults: [...a.faults, ...b.faults].slice(0, 10),
+  }
+}
+
+/** Percent of the copy's rows that were compared: found equal, or changed on the primary since. 100 for an empty copy. */
+export function coverage(tables: readonly TableResult[]): number {
+  const rows = tables.reduce((sum, table) => sum + table.rowsCopy, 0)
+  const unread = tables.reduce((sum, table) => sum + (table.skipped ? table.rowsCopy : 0), 0)
+  return rows === 0 ? 100 : (100 * (rows - unread)) / rows
+}
