@@ -1,0 +1,34 @@
+import { chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** `nobody` on Linux; PostgreSQL refuses to run as root. */
+const NOBODY = 65534
+
+/** The account under which PostgreSQL runs, as spawn options: empty unless this process is root. */
+export function unprivileged(): { uid?: number; gid?: number } {
+  return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+}
+
+/** Gives one file or folder to PostgreSQL's account. Does nothing unless this process is root. */
+export function own(path: string): void {
+  const { uid, gid } = unprivileged()
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+}
+
+/** Gives a whole tree to PostgreSQL's account. Does nothing unless this process is root. */
+export function ownTree(path: string): void {
+  if (unprivileged().uid === undefined) return
+  own(path)
+  if (!lstatSync(path).isDirectory()) return
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const child = join(path, entry.name)
+    if (entry.isDirectory()) ownTree(child)
+    else if (!entry.isSymbolicLink()) own(child)
+  }
+}
+
+/** Makes a private folder of PostgreSQL's account, and its parents. */
+export function makePrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  own(path)
+}

