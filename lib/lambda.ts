@@ -1,0 +1,110 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as kms from 'aws-cdk-lib/aws-kms'
+import * as lambda from 'aws-cdk-lib/aws-lambda'
+import { Construct } from 'constructs'
+import type { EnvironmentConfig } from '../config/schema.ts'
+import type { Bundle } from './bundles.ts'
+import { createLogGroup } from './logs.ts'
+import type { Network } from './network.ts'
+
+export type VerbProps = {
+  readonly config: EnvironmentConfig
+  readonly bundle: Bundle
+  readonly key: kms.IKey
+  readonly description: string
+  readonly environment: Readonly<Record<string, string>>
+  /** MiB; CPU comes in proportion, a full one at 1,769. */
+  readonly memory: number
+  /** Seconds; 900 at most. */
+  readonly timeout: number
+  /** Everything that the function may do besides writing its log. */
+  readonly may: readonly iam.PolicyStatement[]
+  /** Given when the function talks to a database; without it, it runs outside the VPC. */
+  readonly network?: Network
+  /** Given when one execution outlives an invocation. */
+  readonly durable?: lambda.DurableConfig
+}
+
+/**
+ * `lambdas/<verb>/` as a function with the alias `live`. Runtime, architecture, log group and role are the same for
+ * all of them and are no option. There is no function name: a durable function cannot be renamed or replaced in place.
+ */
+export class VerbFunction extends Construct {
+  readonly function: lambda.Function
+  readonly alias: lambda.Alias
+
+  constructor(scope: Construct, id: string, props: VerbProps) {
+    super(scope, id)
+    const { config, key, network } = props
+    const logGroup = createLogGroup(this, 'Logs', { config, key })
+    const role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: `${config.name}: ${props.description}`,
+    })
+    for (const statement of this.#baseline(props, logGroup.logGroupArn)) role.addToPolicy(statement)
+    for (const statement of props.may) role.addToPolicy(statement)
+    this.function = new lambda.Function(this, 'Function', {
+      description: `${config.name}: ${props.description}`,
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      handler: 'index.handler',
+      code: lambda.Code.fromAsset(props.bundle.path, { assetHash: props.bundle.hash }),
+      memorySize: props.memory,
+      timeout: Duration.seconds(props.timeout),
+      environment: { ...props.environment },
+      environmentEncryption: key,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      logGroup,
+      role,
+      durableConfig: props.durable,
+      // An execution that is under way replays the version that it began with.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
+      ...(network
+        ? {
+            vpc: network.vpc,
+            vpcSubnets: { subnetGroupName: 'data' },
+            securityGroups: [network.functions],
+          }
+        : {}),
+    })
+    this.alias = new lambda.Alias(this, 'Live', { aliasName: 'live', version: this.function.currentVersion })
+  }
+
+  #baseline({ network, durable, key }: VerbProps, logGroupArn: string): iam.PolicyStatement[] {
+    const statements = [
+      allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroupArn]),
+      allow(['kms:Decrypt'], [key.keyArn]),
+    ]
+    if (network) statements.push(allow(NETWORK_INTERFACES, ['*']))
+    if (durable)
+      statements.push(
+        allow(
+          ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState'],
+          [
+            `arn:${Stack.of(this).partition}:lambda:${Stack.of(this).region}:${Stack.of(this).account}:function:*`,
+          ],
+        ),
+      )
+    return statements
+  }
+}
+
+// Lambda makes network interfaces by the function's role, and EC2 knows no resource for some of these.
+const NETWORK_INTERFACES = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+]
+
+/** An Allow. Conditions as IAM writes them. */
+export function allow(
+  actions: readonly string[],
+  resources: readonly string[],
+  conditions?: iam.PolicyStatementProps['conditions'],
+): iam.PolicyStatement {
+  return new iam.PolicyStatement({ actions: [...actions], resources: [...resources], conditions })
+}

@@ -1,0 +1,75 @@
+import type { EnvironmentConfig } from '../config/schema.ts'
+
+/** What a bucket holds: change segments, snapshot exports, drill evidence, or the access logs of the other three. */
+export type BucketPurpose = 'segments' | 'exports' | 'evidence' | 'logs'
+
+/** The AWS partition that a region belongs to, e.g. `aws` or `aws-cn`. */
+export function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn'
+  if (region.startsWith('us-gov-')) return 'aws-us-gov'
+  return 'aws'
+}
+
+/** `<app>-<environment>-<part>`: a stack's name. */
+export function stackName(config: EnvironmentConfig, part: string): string {
+  return `${config.name}-${part}`
+}
+
+/** Identifier of the in-region replica that the configuration calls `replica`. */
+export function replicaIdentifier(config: EnvironmentConfig, replica: string): string {
+  return `${config.name}-${replica}`
+}
+
+/** Identifier of the standby in the other region. */
+export function standbyIdentifier(config: EnvironmentConfig): string {
+  return `${config.name}-standby`
+}
+
+/** Every database identifier that serves production, wherever it runs; a drill may touch none of them. */
+export function productionIdentifiers(config: EnvironmentConfig): readonly string[] {
+  return [
+    config.name,
+    ...config.database.replicas.map(replica => replicaIdentifier(config, replica.name)),
+    standbyIdentifier(config),
+  ]
+}
+
+/** A literal ARN: a name that crosses a region must not be a reference. */
+export function rdsArn(config: EnvironmentConfig, region: string, kind: string, name: string): string {
+  return `arn:${partitionOf(region)}:rds:${region}:${config.account}:${kind}:${name}`
+}
+
+/** A bucket's name, which is unique in the world by account and region. */
+export function bucketName(config: EnvironmentConfig, purpose: BucketPurpose, region: string): string {
+  return `${config.name}-${purpose}-${config.account}-${region}`
+}
+
+/** ARN of the bucket, without a reference. */
+export function bucketArn(config: EnvironmentConfig, purpose: BucketPurpose, region: string): string {
+  return `arn:${partitionOf(region)}:s3:::${bucketName(config, purpose, region)}`
+}
+
+/** Alias of the region's data key. */
+export function keyAlias(config: EnvironmentConfig): string {
+  return `alias/${config.name}`
+}
+
+/** Alias of the region's key that signs evidence. */
+export function evidenceKeyAlias(config: EnvironmentConfig): string {
+  return `alias/${config.name}-evidence`
+}
+
+/** ARN of the vault of that region, without a reference. */
+export function vaultArn(config: EnvironmentConfig, region: string): string {
+  return `arn:${partitionOf(region)}:backup:${region}:${config.account}:backup-vault:${config.name}`
+}
+
+/** Name of the drill's own parameter group and security group. */
+export function drillGroup(config: EnvironmentConfig): string {
+  return `${config.name}-drill`
+}
+
+/** The private zone through which services reach the databases. */
+export function zoneName(config: EnvironmentConfig): string {
+  return `${config.name}.internal`
+}
