@@ -32,5 +32,5 @@ export const prod = defineEnvironment({
     'region-loss': { rpo: '60s', rto: '15m' },
   },
   drills: { 'bad-write': { every: '7d', at: 'before-backup-window' } },
-  budget: { monthlyUsd: 4_000 },
+  budget: { monthlyUsd: 3_000 },
 })

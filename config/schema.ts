@@ -145,7 +145,11 @@ export const environmentSchema = z.strictObject({
       slack: z.strictObject({ workspaceId: z.string(), channelId: z.string() }).optional(),
     })
     .prefault({}),
-  budget: z.strictObject({ monthlyUsd: z.number().positive() }),
+  budget: z.strictObject({
+    monthlyUsd: z.number().positive(),
+    /** Prices of one's own by `<region>/<key>` of config/prices.ts: a negotiated one, or one that the table lacks. */
+    prices: z.record(z.string(), z.number().positive()).default({}),
+  }),
 })
 
 /** What a person writes: defaults may be left out, durations are text. */

@@ -1,0 +1,298 @@
+import { instanceClass } from './classes.ts'
+import { priceOf, RESERVED_SHARE, RESERVED_SHARE_ELSEWHERE } from './prices.ts'
+import type { EnvironmentConfig, Mode } from './schema.ts'
+import { GP3_LARGE } from './storage.ts'
+
+/** What a line is paid for: an objective, the reads, the speed of the service, or the database itself. */
+export type Purpose = Mode | 'service' | 'reads' | 'proof'
+
+/** One line of the bill. Money is USD a month. */
+export type CostLine = {
+  readonly resource: string
+  readonly region: string
+  /** What is counted, e.g. `db.r6g.xlarge hours`. */
+  readonly what: string
+  readonly quantity: number
+  readonly price: number
+  readonly onDemand: number
+  /** With one-year No Upfront reservations for RDS instances; everything else stays on demand. */
+  readonly reserved: number
+  readonly purpose: Purpose
+}
+
+/** Hours that AWS counts in a month. */
+export const HOURS = 730
+
+/** What the model assumes because a config cannot say it. Each is a share or a plain count, printed under the bill. */
+export const ASSUMED = {
+  /** Share of the allocated disk that holds data. */
+  filled: 0.5,
+  /** Share of the data that a day changes: sizes incremental backups, WAL and the archive. */
+  changedADay: 0.02,
+  /** Archive bytes for each changed byte, after compression. */
+  archived: 0.25,
+  /** Hours that a drill's copy lives: restore, comparison, evidence. */
+  drillHours: 3,
+  logGibAMonth: 10,
+  alarms: 40,
+  metrics: 25,
+  /** GiB of memory of a function, for the minute-by-minute ones. */
+  functionGib: 0.25,
+} as const
+
+const MINUTES = HOURS * 60
+
+/** Everything that an environment pays for by the month, drills left out. Throws `UnknownPrice`. */
+export function runningLines(config: EnvironmentConfig): CostLine[] {
+  return [
+    ...database(config),
+    ...backups(config),
+    ...replicas(config),
+    ...standby(config),
+    ...services(config),
+    ...archive(config),
+    ...watching(config),
+  ]
+}
+
+/** A drill's copy, if it lived a month: its instance and its disk. */
+export function copyLines(config: EnvironmentConfig): CostLine[] {
+  return [instance(config, 'drill', config.database.instance, 'proof'), ...disk(config, 'drill', 'proof')]
+}
+
+type Counted = {
+  readonly resource: string
+  readonly what: string
+  readonly key: string
+  readonly quantity: number
+  readonly purpose: Purpose
+  readonly region?: string
+  readonly reservedShare?: number
+  /** Rows of the table that one unit costs. @default 1 */
+  readonly rate?: number
+}
+
+function line(config: EnvironmentConfig, counted: Counted): CostLine {
+  const {
+    resource,
+    what,
+    key,
+    quantity,
+    purpose,
+    region = config.region,
+    reservedShare = 1,
+    rate = 1,
+  } = counted
+  const price = priceOf(region, key, config.budget.prices) * rate
+  const onDemand = price * quantity
+  return { resource, region, what, quantity, price, onDemand, reserved: onDemand * reservedShare, purpose }
+}
+
+function instance(
+  config: EnvironmentConfig,
+  resource: string,
+  name: string,
+  purpose: Purpose,
+  region?: string,
+): CostLine {
+  const { family, units } = instanceClass(name)
+  return line(config, {
+    resource,
+    what: `db.${name} hours`,
+    key: `db.${family}`,
+    // The table's hour is one of `large`, which is four normalized units.
+    rate: units / 4,
+    quantity: HOURS,
+    purpose,
+    region,
+    reservedShare: RESERVED_SHARE[family] ?? RESERVED_SHARE_ELSEWHERE,
+  })
+}
+
+function disk(config: EnvironmentConfig, resource: string, purpose: Purpose, region?: string): CostLine[] {
+  const { size, type, iops = 0, throughput = 0 } = config.database.storage
+  const count = (what: string, key: string, quantity: number) =>
+    line(config, { resource, what, key, quantity, purpose, region })
+  const lines = [count(`GiB of ${type}`, `${type}.gib`, size)]
+  const paidIops = type === 'io2' ? iops : Math.max(0, iops - GP3_LARGE.iops)
+  const paidThroughput = type === 'io2' ? 0 : Math.max(0, throughput - GP3_LARGE.throughput)
+  if (paidIops > 0) lines.push(count('provisioned IOPS', `${type}.iops`, paidIops))
+  if (paidThroughput > 0) lines.push(count('MiB/s of throughput', 'gp3.mibps', paidThroughput))
+  return lines
+}
+
+function database(config: EnvironmentConfig): CostLine[] {
+  const { name, database } = config
+  const second = `${name} (second zone)`
+  return [
+    instance(config, name, database.instance, 'service'),
+    ...disk(config, name, 'service'),
+    ...(database.multiAz
+      ? [
+          instance(config, second, database.instance, 'instance-loss'),
+          ...disk(config, second, 'instance-loss'),
+        ]
+      : []),
+  ]
+}
+
+const dataGib = (config: EnvironmentConfig) => config.database.storage.size * ASSUMED.filled
+const changedGib = (config: EnvironmentConfig) => dataGib(config) * ASSUMED.changedADay
+const days = (seconds: number) => seconds / 86_400
+
+/** Full copy once, then what changed each day. */
+const kept = (config: EnvironmentConfig, seconds: number) =>
+  dataGib(config) + changedGib(config) * days(seconds)
+
+function backups(config: EnvironmentConfig): CostLine[] {
+  const { name, database, standbyRegion, vault } = config
+  const free = database.storage.size * (1 + database.replicas.length)
+  const count = (resource: string, quantity: number, purpose: Purpose, region?: string) =>
+    line(config, { resource, what: 'GiB of backups', key: 'backup.gib', quantity, purpose, region })
+  const lines: CostLine[] = []
+  // RDS keeps backups up to the provisioned storage of the region free of charge.
+  const automated = Math.max(0, kept(config, database.backup.retention) - free)
+  if (automated > 0) lines.push(count(`${name} backups`, automated, 'bad-write'))
+  if (database.backup.replicate) {
+    lines.push(
+      count(`${name} backups, copied`, kept(config, database.backup.retention), 'region-loss', standbyRegion),
+    )
+    lines.push(moved(config, `${name} backups, copied`, 'region-loss'))
+  }
+  if (vault.enabled) {
+    lines.push(count(`${name} vault`, kept(config, vault.retention), 'account-loss'))
+    lines.push(count(`${name} vault, copied`, kept(config, vault.retention), 'account-loss', standbyRegion))
+    lines.push(moved(config, `${name} vault, copied`, 'account-loss'))
+  }
+  return lines
+}
+
+/** A month's changes sent to the other region. */
+function moved(config: EnvironmentConfig, resource: string, purpose: Purpose, share = 1): CostLine {
+  return line(config, {
+    resource,
+    what: 'GiB between regions',
+    key: 'transfer.gib',
+    quantity: changedGib(config) * (HOURS / 24) * share,
+    purpose,
+  })
+}
+
+function replicas(config: EnvironmentConfig): CostLine[] {
+  return config.database.replicas.flatMap(replica => {
+    const resource = `${config.name}-${replica.name}`
+    return [
+      instance(config, resource, replica.instance ?? config.database.instance, 'reads'),
+      ...disk(config, resource, 'reads'),
+    ]
+  })
+}
+
+function standby(config: EnvironmentConfig): CostLine[] {
+  if (!config.standby.enabled) return []
+  const { name, standbyRegion, database, standby } = config
+  const copies = standby.multiAz ? [`${name}-standby`, `${name}-standby (second zone)`] : [`${name}-standby`]
+  return [
+    ...copies.flatMap(resource => [
+      instance(config, resource, standby.instance ?? database.instance, 'region-loss', standbyRegion),
+      ...disk(config, resource, 'region-loss', standbyRegion),
+    ]),
+    moved(config, `${name}-standby`, 'region-loss'),
+  ]
+}
+
+function services(config: EnvironmentConfig): CostLine[] {
+  const { name, pool, cache, database, network } = config
+  const lines = [
+    line(config, {
+      resource: `${name} secret`,
+      what: 'secrets',
+      key: 'secret.month',
+      quantity: 1,
+      purpose: 'service',
+    }),
+    line(config, {
+      resource: `${name}.internal`,
+      what: 'hosted zones',
+      key: 'zone.month',
+      quantity: 1,
+      purpose: 'service',
+    }),
+    line(config, {
+      resource: `${name} keys`,
+      what: 'KMS keys',
+      key: 'kms.key',
+      quantity: 2,
+      purpose: 'service',
+    }),
+    line(config, {
+      resource: `${name} keys`,
+      what: 'KMS keys',
+      key: 'kms.key',
+      quantity: 2,
+      purpose: 'region-loss',
+      region: config.standbyRegion,
+    }),
+  ]
+  if (pool.enabled)
+    lines.push(
+      line(config, {
+        resource: `${name} pool`,
+        what: 'vCPU hours of RDS Proxy',
+        key: 'proxy.vcpu',
+        quantity: HOURS * Math.max(2, instanceClass(database.instance).vcpus),
+        purpose: 'service',
+      }),
+    )
+  if (cache.enabled)
+    lines.push(
+      line(config, {
+        resource: `${name} cache`,
+        what: `cache.${cache.node} hours`,
+        key: `cache.${cache.node}`,
+        quantity: HOURS * cache.nodes,
+        purpose: 'service',
+      }),
+    )
+  if (network.natGateways > 0)
+    lines.push(
+      line(config, {
+        resource: `${name} NAT`,
+        what: 'gateway hours',
+        key: 'nat.hour',
+        quantity: HOURS * network.natGateways,
+        purpose: 'service',
+      }),
+    )
+  return lines
+}
+
+function archive(config: EnvironmentConfig): CostLine[] {
+  if (!config.archive.enabled) return []
+  const { name, standbyRegion } = config
+  const resource = `${name} archive`
+  const gib = changedGib(config) * ASSUMED.archived * days(config.archive.retention)
+  const count = (what: string, key: string, quantity: number, region?: string) =>
+    line(config, { resource, what, key, quantity, purpose: 'bad-write', region })
+  return [
+    count('GiB of S3', 's3.gib', gib),
+    count('GiB of S3', 's3.gib', gib, standbyRegion),
+    moved(config, resource, 'bad-write', ASSUMED.archived),
+    // A segment a minute, written at home and once more by replication.
+    count('S3 writes', 's3.put', MINUTES * 2),
+    count('GiB-seconds of Lambda', 'lambda.gib-second', MINUTES * 5 * ASSUMED.functionGib),
+  ]
+}
+
+function watching(config: EnvironmentConfig): CostLine[] {
+  const { name } = config
+  const count = (what: string, key: string, quantity: number) =>
+    line(config, { resource: `${name} watching`, what, key, quantity, purpose: 'proof' })
+  return [
+    count('alarms', 'alarm.month', ASSUMED.alarms),
+    count('custom metrics', 'metric.month', ASSUMED.metrics),
+    count('GiB of logs', 'logs.gib', ASSUMED.logGibAMonth),
+    // The heartbeat writes a row a second: its function runs the whole minute, every minute.
+    count('GiB-seconds of Lambda', 'lambda.gib-second', MINUTES * 60 * ASSUMED.functionGib),
+  ]
+}

@@ -1,0 +1,50 @@
+import { ASSUMED, type CostLine, copyLines, HOURS, type Purpose, runningLines } from './cost-lines.ts'
+import type { EnvironmentConfig } from './schema.ts'
+
+/** An estimate of one environment. `drill` is the price of one bad-write drill, in USD. */
+export type Cost = {
+  readonly lines: readonly CostLine[]
+  readonly onDemand: number
+  readonly reserved: number
+  readonly drill: number
+  readonly byPurpose: Readonly<Partial<Record<Purpose, number>>>
+}
+
+/** The monthly bill of an environment. Throws `UnknownPrice` when a row is missing: a sum without it would be a lie. */
+export function estimateCost(config: EnvironmentConfig): Cost {
+  const lines = [...runningLines(config), ...drillLines(config)]
+  const byPurpose: Partial<Record<Purpose, number>> = {}
+  for (const line of lines) byPurpose[line.purpose] = (byPurpose[line.purpose] ?? 0) + line.onDemand
+  return {
+    lines,
+    onDemand: sum(lines.map(line => line.onDemand)),
+    reserved: sum(lines.map(line => line.reserved)),
+    drill: drillCost(config),
+    byPurpose,
+  }
+}
+
+/** One drill: a copy of the instance and its disk for as long as a drill takes. USD. */
+export function drillCost(config: EnvironmentConfig): number {
+  return (sum(copyLines(config).map(line => line.onDemand)) * ASSUMED.drillHours) / HOURS
+}
+
+function drillLines(config: EnvironmentConfig): CostLine[] {
+  return Object.entries(config.drills).map(([mode, drill]) => {
+    const quantity = (HOURS * 3_600) / drill.every
+    const price = drillCost(config)
+    const onDemand = price * quantity
+    return {
+      resource: `${config.name} drills`,
+      region: config.region,
+      what: `${mode} drills`,
+      quantity,
+      price,
+      onDemand,
+      reserved: onDemand,
+      purpose: 'proof',
+    }
+  })
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0)

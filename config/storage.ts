@@ -1,0 +1,17 @@
+/**
+ * RDS for PostgreSQL's limits on storage, from "Amazon RDS DB instance storage" in the RDS User Guide and
+ * CreateDBInstance's AllocatedStorage: sizes in GiB, throughput in MiB/s.
+ */
+export const SIZE = { gp3: [20, 65_536], io2: [100, 65_536] } as const
+
+/** From this size on gp3 stripes four volumes: its baseline rises, and only then may IOPS and throughput be set. */
+export const GP3_STRIPED_FROM = 400
+
+/** What gp3 gives free of charge from `GP3_STRIPED_FROM` on, and what it can be raised to. */
+export const GP3_LARGE = { iops: 12_000, throughput: 500, mostIops: 64_000, mostThroughput: 4_000 } as const
+
+/** io2 Block Express: IOPS in all, and for each GiB. */
+export const IO2 = { leastIops: 1_000, mostIops: 256_000, perGib: 1_000 } as const
+
+/** Autoscaling's ceiling must leave room for one step: at least a tenth above the allocated size. */
+export const AUTOSCALING_ROOM = 1.1
