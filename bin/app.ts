@@ -3,7 +3,7 @@ import { loadEnvironment } from '../config/environments.ts'
 import { InvalidEnvironment } from '../config/fault.ts'
 import { createStacks } from '../lib/stacks.ts'
 
-const app = new App()
+const app = new App({ analyticsReporting: false })
 const environment: unknown = app.node.tryGetContext('env')
 
 try {

@@ -2,13 +2,16 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import type * as rds from 'aws-cdk-lib/aws-rds'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { createBackupPlan } from './backup-plan.ts'
 import { Credentials } from './credentials.ts'
 import { DatabaseGroups } from './database-groups.ts'
 import type { FoundationStack } from './foundation-stack.ts'
 import { createInstance, type InstanceKind } from './instance.ts'
 import { createMonitoringRole } from './monitoring-role.ts'
 import { replicaIdentifier } from './names.ts'
+import { Pool } from './pool.ts'
 import { RegionStack } from './region-stack.ts'
+import { ServiceNames } from './service-names.ts'
 import type { StandbyFoundationStack } from './standby-foundation-stack.ts'
 
 export type DatabaseStackProps = {
@@ -41,6 +44,28 @@ export class DatabaseStack extends RegionStack {
     this.replicas = new Map(
       config.database.replicas.map(replica => [replica, this.#createReplica(replica, monitoringRoleArn)]),
     )
+    new ServiceNames(this, 'Names', {
+      config,
+      network: foundation.network,
+      standbyNetwork: props.standbyFoundation.network,
+      writer: this.#createWriter(),
+      primary,
+      replicas: this.replicas,
+    })
+    if (config.vault.enabled) createBackupPlan(this, config)
+  }
+
+  #createWriter(): string {
+    const { config, foundation } = this.#props
+    if (!config.pool.enabled) return this.primary.attrEndpointAddress
+    const { network, keys } = foundation
+    return new Pool(this, 'Pool', {
+      config,
+      network,
+      key: keys.data,
+      groups: this.groups,
+      primary: this.primary,
+    }).endpoint
   }
 
   #createPrimary(monitoringRoleArn: string): { primary: rds.CfnDBInstance; secretArn: string } {

@@ -73,3 +73,13 @@ export function drillGroup(config: EnvironmentConfig): string {
 export function zoneName(config: EnvironmentConfig): string {
   return `${config.name}.internal`
 }
+
+/** What `rds-db:connect` is allowed on: one database user, on one instance's resource id or on `*`. */
+export function connectArn(
+  config: EnvironmentConfig,
+  region: string,
+  resourceId: string,
+  user: string,
+): string {
+  return `arn:${partitionOf(region)}:rds-db:${region}:${config.account}:dbuser:${resourceId}/${user}`
+}

@@ -1,8 +1,11 @@
 import { type App, Tags } from 'aws-cdk-lib'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { CacheStack } from './cache-stack.ts'
 import { DatabaseStack } from './database-stack.ts'
 import { FoundationStack } from './foundation-stack.ts'
+import { MonitoringStack } from './monitoring-stack.ts'
 import { stackName } from './names.ts'
+import { StandbyDatabaseStack } from './standby-database-stack.ts'
 import { StandbyFoundationStack } from './standby-foundation-stack.ts'
 
 /** Every stack of one environment, each needing only those above it: there is no order in which a cycle could arise. */
@@ -11,8 +14,37 @@ export function createStacks(app: App, config: EnvironmentConfig): void {
   const foundation = new FoundationStack(app, stackName(config, 'foundation'), config)
   // The home archives copy into the standby's: literal names do not tell CDK, so the order is said here.
   foundation.addStackDependency(standbyFoundation)
-  new DatabaseStack(app, stackName(config, 'database'), { config, foundation, standbyFoundation })
+  const database = new DatabaseStack(app, stackName(config, 'database'), {
+    config,
+    foundation,
+    standbyFoundation,
+  })
+  const standbyDatabase = needsStandbyRegion(config)
+    ? new StandbyDatabaseStack(app, stackName(config, 'standby-database'), {
+        config,
+        foundation: standbyFoundation,
+      })
+    : undefined
+  // The standby names its source by a literal ARN, so CDK does not see that the primary comes first.
+  standbyDatabase?.addStackDependency(database)
+  if (config.cache.enabled) new CacheStack(app, stackName(config, 'cache'), { config, foundation })
+  new MonitoringStack(app, stackName(config, 'monitoring'), {
+    config,
+    region: config.region,
+    keys: foundation.keys,
+  })
+  if (standbyDatabase)
+    new MonitoringStack(app, stackName(config, 'standby-monitoring'), {
+      config,
+      region: config.standbyRegion,
+      keys: standbyFoundation.keys,
+    })
   tagEverything(app, config)
+}
+
+/** Whether anything of the database is kept in the other region, so that something must be able to bring it back there. */
+function needsStandbyRegion(config: EnvironmentConfig): boolean {
+  return config.standby.enabled || config.database.backup.replicate
 }
 
 function tagEverything(app: App, config: EnvironmentConfig): void {
