@@ -1,23 +1,8 @@
 import { z } from 'zod'
+import { FAULTS } from '../examine/request.ts'
 import { Refusal } from '../runtime/failure.ts'
 
 const MODES = ['instance-loss', 'bad-write', 'region-loss', 'account-loss'] as const
-
-/**
- * Faults that a negative control puts between the restore and the checks. `wrong-time` restores a moment other than
- * the one that is then asked for; the others are written into the copy. Each must turn its checks red.
- */
-export const FAULTS = [
-  'row-deleted',
-  'row-changed',
-  'heap-byte',
-  'index-byte',
-  'index-dropped',
-  'grant-lost',
-  'wrong-time',
-  'wrong-database',
-] as const
-export type FaultName = (typeof FAULTS)[number]
 
 const moment = z.iso.datetime({
   offset: true,
@@ -29,26 +14,44 @@ const target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('latest') }),
   /** A moment, whole seconds; one in the near future is waited for. */
   z.strictObject({ kind: z.literal('time'), at: moment }),
+  /** A moment a few seconds ahead, with sentinels committed around it, waited for until it can be restored. */
+  z.strictObject({ kind: z.literal('now') }),
   z.strictObject({ kind: z.literal('snapshot'), identifier: z.string().min(1) }),
   /** A moment anywhere in the restorable window: what a scheduled drill asks. */
   z.strictObject({ kind: z.literal('random') }),
 ])
 
-const request = z.strictObject({
-  mode: z.enum(MODES).default('bad-write'),
-  target: target.default({ kind: 'random' }),
-  /** Where to restore: `standby` uses the replicated automated backups and must be sent to the standby region's function. */
-  region: z.enum(['home', 'standby']).default('home'),
-  objective: z.strictObject({ rpoSeconds: z.number().min(0), rtoSeconds: z.number().positive() }),
-  /** Share of rows that must be compared, 0 to 1. */
-  coverageFloor: z.number().min(0).max(1).default(0.99),
-  assertions: z.array(z.strictObject({ name: z.string(), sql: z.string() })).default([]),
-  negativeControl: z.enum(FAULTS).optional(),
-  /** When the damage was done; the loss is measured up to it. @default the target's moment, or the decision for `latest` and `snapshot` */
-  disasterAt: moment.optional(),
-  /** Who asked, for the evidence: a schedule's name or a person. */
-  requestedBy: z.string().min(1),
-})
+const request = z
+  .strictObject({
+    mode: z.enum(MODES).default('bad-write'),
+    target: target.default({ kind: 'random' }),
+    /** Where to restore: `standby` uses the replicated automated backups and must be sent to the standby region's function. */
+    region: z.enum(['home', 'standby']).default('home'),
+    objective: z.strictObject({ rpoSeconds: z.number().min(0), rtoSeconds: z.number().positive() }),
+    /** Share of rows that must be compared, 0 to 1. */
+    coverageFloor: z.number().min(0).max(1).default(0.99),
+    assertions: z.array(z.strictObject({ name: z.string(), sql: z.string() })).default([]),
+    /** A fault put between the restore and the checks: the drill then succeeds only when the right check turns red. */
+    negativeControl: z.enum(FAULTS).optional(),
+    /** For the control `other-database`: the instance that is restored instead of ours. */
+    controlSource: z.string().optional(),
+    /** Seconds after which a restore counts as stuck. @default three times the RTO, between 10 minutes and 4 hours */
+    restoreSeconds: z.number().positive().optional(),
+    /** The workload's own queries: the RTO ends when the copy has answered them all. */
+    warm: z.array(z.string()).optional(),
+    /** When the damage was done; the loss is measured up to it. @default the target's moment; the decision for `latest` and `snapshot` */
+    disasterAt: moment.optional(),
+    /** Who asked, for the evidence: a schedule's name or a person. */
+    requestedBy: z.string().min(1),
+  })
+  .refine(
+    ({ negativeControl, controlSource }) =>
+      (negativeControl === 'other-database') === (controlSource !== undefined),
+    {
+      path: ['controlSource'],
+      message: 'name the other instance with the control other-database, and only with it',
+    },
+  )
 
 /** What a schedule or a person writes. Defaults may be left out; `objective` and `requestedBy` may not. */
 export type DrillRequestInput = z.input<typeof request>
@@ -82,6 +85,6 @@ export function parseRequest(value: unknown): DrillRequest {
   throw new Refusal(
     'RequestRefused',
     `the drill request is wrong: ${parsed.error.issues.map(issue => `${issue.path.join('.') || 'request'}: ${issue.message}`).join('; ')}`,
-    'send { "mode", "target": { "kind": "latest" | "time" | "snapshot" | "random" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
+    'send { "mode", "target": { "kind": "latest" | "time" | "now" | "snapshot" | "random" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
   )
 }

@@ -1,0 +1,79 @@
+import type { DurableContext } from '@aws/durable-execution-sdk-js'
+import { copyIdentifier, drillId } from './copy.ts'
+import { assemble, keepEvidence } from './evidence/write.ts'
+import { openJournal } from './journal.ts'
+import { publishOutcome, resultOf } from './outcome.ts'
+import type { DrillRequest, DrillResult } from './request.ts'
+import type { Clients, Drill, Setting } from './setting.ts'
+import { askAssertions } from './stages/assertions.ts'
+import { placeCanaries } from './stages/canaries.ts'
+import { compareCopy } from './stages/compare.ts'
+import { injectFault } from './stages/control.ts'
+import { findCut } from './stages/cut.ts'
+import { destroyCopy } from './stages/destroy.ts'
+import { holdBackup } from './stages/hold.ts'
+import { identifyCopy } from './stages/identify.ts'
+import { openCopy } from './stages/open.ts'
+import { makePlan } from './stages/plan.ts'
+import { quarantineCopy } from './stages/quarantine.ts'
+import { restoreCopy } from './stages/restore.ts'
+import { checkStructure } from './stages/structure.ts'
+
+/**
+ * One drill from request to evidence. Each stage needs what the ones before it found; a stage that cannot be reached
+ * is skipped and says so. Whatever happens, the evidence is written and the copy is destroyed; should this execution
+ * itself be stopped, the reaper does the latter.
+ */
+export async function runDrill(
+  ctx: DurableContext,
+  request: DrillRequest,
+  setting: Setting,
+  clients: Clients,
+): Promise<DrillResult> {
+  const execution = ctx.executionContext.durableExecutionArn
+  const id = drillId(execution)
+  const drill: Drill = { id, copy: copyIdentifier(setting.name, id), execution, setting, clients }
+  const startedAt = await ctx.step('began', async () => new Date().toISOString())
+  const { run, skip, ...journal } = openJournal(ctx, setting.examineArn, startedAt)
+
+  const plan = await run('plan', [], stage => makePlan(stage, drill, request))
+  const held = await run('hold', [plan], holdBackup)
+  const moment = await run('canaries', [plan, held], (stage, plan) =>
+    placeCanaries(stage, drill, request, plan),
+  )
+  const restored = await run('restore', [plan, moment], (stage, plan, moment) =>
+    restoreCopy(stage, drill, request, plan, moment),
+  )
+  const opened = await run('open', [restored], (stage, restored) => openCopy(stage, request, restored))
+  const quiet = await run('quarantine', [plan, restored, opened], quarantineCopy)
+  const { negativeControl } = request
+  if (negativeControl !== undefined)
+    await run('control', [plan, restored, quiet], (stage, plan, restored) =>
+      injectFault(stage, negativeControl, plan, restored),
+    )
+  await run('identify', [plan, moment, restored, opened, quiet], (stage, plan, moment, restored, opened) =>
+    identifyCopy(stage, drill, request, plan, moment, restored, opened),
+  )
+  const found = await run('cut', [plan, moment, restored, quiet], (stage, plan, moment, restored) =>
+    findCut(stage, request, plan, moment, restored),
+  )
+  await run('structure', [plan, restored, quiet], checkStructure)
+  const compared = await run('compare', [plan, restored, opened, found], compareCopy)
+  if (request.assertions.length === 0) skip('assertions', 'the environment states none')
+  else
+    await run('assertions', [restored, quiet], (stage, restored) => askAssertions(stage, request, restored))
+
+  const verifiedAt = await ctx.step('verified', async () => Date.now())
+  const record = assemble(drill, request, startedAt, journal, {
+    restored,
+    opened,
+    found,
+    compared,
+    verifiedAt,
+  })
+  const written = await run('evidence', [], stage => keepEvidence(stage, drill, record))
+  await run('destroy', [], stage => destroyCopy(stage, drill))
+  const result = resultOf(drill, record, journal.stages, written)
+  await ctx.step('publish', async () => publishOutcome(drill, request, result, record.judgement.caught))
+  return result
+}

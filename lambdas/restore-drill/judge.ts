@@ -1,0 +1,227 @@
+import type { FaultKind, TableResult } from '../examine/request.ts'
+import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
+import type { Check } from '../runtime/verdict.ts'
+import { worst } from '../runtime/verdict.ts'
+import type { DrillRequest } from './request.ts'
+import type { Compared } from './stages/compare.ts'
+import type { Found } from './stages/cut.ts'
+import type { Opened } from './stages/open.ts'
+import type { Restored } from './stages/restore.ts'
+
+/** What was measured, as far as the drill got. */
+export type Measures = {
+  readonly restored: Restored | null
+  readonly opened: Opened | null
+  readonly found: Found | null
+  readonly compared: Compared | null
+  /** Milliseconds since the epoch: the last check was answered. */
+  readonly verifiedAt: number
+}
+
+/** The measured figures, in seconds from the decision; what never happened is `null`. */
+export function measure({ restored, opened, found, compared, verifiedAt }: Measures): Evidence['measured'] {
+  const t0 = restored?.clocks.t0 ?? null
+  const since = (at: number | null | undefined) =>
+    t0 === null || at === null || at === undefined ? null : Math.max(0, Math.round(at - t0) / 1_000)
+  return {
+    rpoSeconds: found?.rpoSeconds ?? null,
+    rtoSeconds: since(opened?.clocks.t6),
+    coverage: compared?.coverage ?? null,
+    clocks: {
+      accepted: since(restored?.clocks.t1),
+      available: since(restored?.clocks.t2),
+      answering: since(opened?.clocks.t4),
+      warm: since(opened?.clocks.t6),
+      verified: compared === null ? null : since(verifiedAt),
+      hydrated: hydratedSince(restored, since(restored?.clocks.t2)),
+    },
+    facts: {
+      ...(found === null ? {} : { lost: found.lost, cut: found.cut, disasterAt: found.disasterAt }),
+      ...(compared === null
+        ? {}
+        : { rows: sum(compared.tables, 'rowsCopy'), bytes: compared.bytes, tables: compared.tables.length }),
+      ...(restored === null
+        ? {}
+        : {
+            storageOperation: restored.instance.storageOperation,
+            storagePercent: restored.instance.storagePercent,
+          }),
+    },
+  }
+}
+
+/** RDS names an operation while blocks still come from S3; a copy that never named one has no such clock here. */
+function hydratedSince(restored: Restored | null, available: number | null): number | null {
+  return restored !== null && restored.instance.storageOperation === null ? available : null
+}
+
+/** One check an objective. What could not be measured is `unknown`. */
+export function objectiveChecks(request: DrillRequest, measured: Evidence['measured']): Check[] {
+  const { objective, coverageFloor } = request
+  const within = (name: string, found: number | null, most: number, unit: string): Check => ({
+    name,
+    verdict: found === null ? 'unknown' : found <= most ? 'pass' : 'fail',
+    detail:
+      found === null ? `not measured, at most ${most} ${unit}` : `${found} ${unit}, at most ${most} ${unit}`,
+  })
+  const { coverage } = measured
+  return [
+    within('objective.rpo', measured.rpoSeconds, objective.rpoSeconds, 's'),
+    within('objective.rto', measured.rtoSeconds, objective.rtoSeconds, 's'),
+    {
+      name: 'objective.coverage',
+      verdict: coverage === null ? 'unknown' : coverage >= coverageFloor ? 'pass' : 'fail',
+      detail: `${coverage === null ? 'not measured' : `${(100 * coverage).toFixed(2)} %`}, at least ${(100 * coverageFloor).toFixed(2)} %`,
+    },
+  ]
+}
+
+/** A table's verdict: nothing lost, altered or strange passes; changes after the cut are counted, not proven, and no loss. */
+export function judgeTable(table: TableResult): EvidenceTable {
+  const wrong = [
+    table.lost > 0 ? `${table.lost} lost` : '',
+    table.corrupt > 0 ? `${table.corrupt} corrupt` : '',
+    table.foreign > 0 ? `${table.foreign} written by the copy itself` : '',
+  ].filter(Boolean)
+  const notes = [
+    ...wrong,
+    table.changedSince > 0 ? `${table.changedSince} changed since (unproven)` : '',
+    table.newSince > 0 ? `${table.newSince} new since` : '',
+    table.undated > 0 ? `${table.undated} undated` : '',
+    table.notCompared ?? '',
+  ].filter(Boolean)
+  return {
+    name: table.table,
+    level: table.skipped ? 'none' : table.strategy,
+    verdict: wrong.length > 0 ? 'fail' : table.skipped ? 'skipped' : 'pass',
+    rows: table.rowsCopy,
+    compared: table.skipped ? 0 : table.rowsCopy,
+    equal: table.equal,
+    changedSince: table.changedSince,
+    lost: table.lost,
+    corrupt: table.corrupt + table.foreign,
+    detail: notes.join(', '),
+    digest: table.digest,
+  }
+}
+
+/** The tables of the evidence: those compared, and those that were not with the reason. */
+export function judgeTables(compared: Compared | null): EvidenceTable[] {
+  if (compared === null) return []
+  const left = compared.notCompared.map(
+    ({ table, why }): EvidenceTable => ({
+      name: table,
+      level: 'none',
+      verdict: 'skipped',
+      rows: 0,
+      compared: 0,
+      equal: 0,
+      changedSince: 0,
+      lost: 0,
+      corrupt: 0,
+      detail: why,
+      digest: '',
+    }),
+  )
+  const known = new Set(compared.tables.map(table => table.table))
+  return [...compared.tables.map(judgeTable), ...left.filter(table => !known.has(table.name))].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )
+}
+
+export type Judgement = {
+  readonly verdict: 'pass' | 'fail' | 'unknown'
+  /** In plain words. */
+  readonly sentence: string
+  /** For a negative control: was it caught by the right check? */
+  readonly caught?: boolean
+}
+
+/** The drill's verdict over everything that was found. */
+export function judge(
+  request: DrillRequest,
+  stages: readonly EvidenceStage[],
+  tables: readonly EvidenceTable[],
+  objectives: readonly Check[],
+): Judgement {
+  const checks = [...stages.flatMap(stage => stage.checks), ...objectives]
+  if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks, tables)
+  const verdict = worst([...checks, ...tables])
+  const reds = redNames(checks, tables)
+  if (verdict === 'pass') return { verdict, sentence: passed(tables, objectives) }
+  const first = checks.find(check => check.verdict === verdict)
+  const table = tables.find(found => found.verdict === verdict)
+  const why = first ? `${first.name}: ${firstLine(first.detail)}` : `${table?.name}: ${table?.detail}`
+  const more = reds.length > 1 ? ` (and ${reds.length - 1} more)` : ''
+  return {
+    verdict,
+    sentence: verdict === 'fail' ? `Not proven: ${why}${more}` : `Not known: ${why}${more}`,
+  }
+}
+
+function passed(tables: readonly EvidenceTable[], objectives: readonly Check[]): string {
+  const rows = tables.reduce((all, table) => all + table.compared, 0)
+  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${tables.length} tables match, nothing lost or corrupt; ${objectives.map(check => `${check.name.replace('objective.', '')} ${check.detail}`).join('; ')}`
+}
+
+// Which check must turn red for which fault; a fault that is only caught elsewhere was caught by luck.
+const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
+  'row-deleted': [/^table$/, /^compare/],
+  'row-changed': [/^table$/, /^compare/],
+  'row-added': [/^table$/, /^compare/],
+  'index-dropped': [/^structure/],
+  'grant-lost': [/^structure/],
+  'sequence-behind': [/^structure/],
+  'heap-byte-flipped': [/^structure/, /^table$/, /^compare/],
+  'index-byte-flipped': [/^structure/],
+  'wrong-time': [/^identify/],
+  'other-database': [/^identify/],
+}
+
+function judgeControl(
+  kind: FaultKind,
+  checks: readonly Check[],
+  tables: readonly EvidenceTable[],
+): Judgement {
+  const red = [
+    ...checks
+      .filter(check => check.verdict === 'fail')
+      .map(check => ({ name: check.name, detail: check.detail })),
+    ...tables
+      .filter(table => table.verdict === 'fail')
+      .map(table => ({ name: 'table', detail: `${table.name}: ${table.detail}` })),
+  ]
+  const right = red.find(found => CATCHES[kind].some(pattern => pattern.test(found.name)))
+  const injected = checks.find(check => check.name === 'control.injected')
+  if (right && injected?.verdict !== 'unknown')
+    return {
+      verdict: 'pass',
+      caught: true,
+      sentence: `The control ${kind} was caught: ${right.name}: ${firstLine(right.detail)}`,
+    }
+  const why =
+    injected === undefined || injected.verdict === 'unknown'
+      ? `it was never put into the copy: ${injected?.detail ?? 'the drill did not get so far'}`
+      : `no check that should see it turned red (red were: ${red.map(found => found.name).join(', ') || 'none'})`
+  return {
+    verdict: 'fail',
+    caught: false,
+    sentence: `THE VERIFIER FAILED: the control ${kind} was not caught: ${why}`,
+  }
+}
+
+function redNames(checks: readonly Check[], tables: readonly EvidenceTable[]): string[] {
+  const red = (verdict: string) => verdict === 'fail' || verdict === 'unknown'
+  return [
+    ...checks.filter(check => red(check.verdict)).map(check => check.name),
+    ...tables.filter(table => red(table.verdict)).map(table => table.name),
+  ]
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
+}
+
+function sum(tables: readonly TableResult[], field: 'rowsCopy'): number {
+  return tables.reduce((all, table) => all + table[field], 0)
+}

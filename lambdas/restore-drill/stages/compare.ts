@@ -1,0 +1,98 @@
+import {
+  addTables,
+  type BlockRange,
+  type CompareAnswer,
+  coverage,
+  type PlanAnswer,
+  type TableResult,
+} from '../../examine/request.ts'
+import type { Check } from '../../runtime/verdict.ts'
+import { said } from '../journal.ts'
+import type { Finding, Stage } from '../stage.ts'
+import type { Found } from './cut.ts'
+import type { Opened } from './open.ts'
+import type { Plan } from './plan.ts'
+import type { Restored } from './restore.ts'
+
+export type Compared = {
+  readonly tables: readonly TableResult[]
+  readonly notCompared: PlanAnswer['notCompared']
+  /** Share of the copy's rows, 0 to 1. */
+  readonly coverage: number
+  readonly bytes: number
+}
+
+// Two durable operations a batch and two a follow-up, of 3,000 that an execution may have.
+const MOST_BATCHES = 400
+const MOST_FOLLOW_UPS = 6
+/** Batches at one time: each holds two connections to the primary, which has other work. */
+export const WIDTH = 8
+
+/** Compares every row of the copy with the living primary, in batches over many examinations. */
+export async function compareCopy(
+  stage: Stage,
+  plan: Plan,
+  { copy }: Restored,
+  { boundary }: Opened,
+  { cut }: Found,
+): Promise<Finding<Compared>> {
+  const common = { copy, primary: plan.primary, boundary, cut }
+  const work = await stage.examine<'plan'>('plan', { task: 'plan', ...common, batches: MOST_BATCHES })
+  const answers = await stage.eachOf('batch', work.batches, WIDTH, (inner, batch) =>
+    compareBatch(inner, common, batch),
+  )
+  const tables = addTables(answers.flatMap(answer => answer.tables))
+  const share = coverage(tables) / 100
+  return {
+    value: {
+      tables,
+      notCompared: work.notCompared,
+      coverage: share,
+      bytes: answers.reduce((sum, answer) => sum + answer.bytes, 0),
+    },
+    checks: [...work.checks, ...answers.flatMap(answer => answer.checks), completeCheck(work, answers)],
+    detail: `${work.tables} tables in ${work.batches.length} batches, ${(100 * share).toFixed(2)} % of the rows`,
+  }
+}
+
+type Part = { tables: TableResult[]; checks: Check[]; bytes: number; complete: boolean }
+
+async function compareBatch(
+  stage: Stage,
+  common: Pick<Plan, 'primary'> & { copy: Restored['copy'] } & Pick<Opened, 'boundary'> & Pick<Found, 'cut'>,
+  batch: readonly BlockRange[],
+): Promise<Part> {
+  const part: Part = { tables: [], checks: [], bytes: 0, complete: false }
+  let rest = batch
+  for (let turn = 1; turn <= MOST_FOLLOW_UPS; turn++) {
+    let answer: CompareAnswer
+    try {
+      answer = await stage.examine<'compare'>(`compare-${turn}`, { task: 'compare', ...common, batch: rest })
+    } catch (error) {
+      // The other batches still say something; this one says that it does not know.
+      part.checks.push({ name: 'compare.batch', verdict: 'unknown', detail: said(error) })
+      return part
+    }
+    part.tables.push(...answer.tables)
+    part.checks.push(...answer.checks)
+    part.bytes += answer.bytes
+    rest = answer.rest
+    if (rest.length === 0) return { ...part, complete: true }
+  }
+  part.checks.push({
+    name: 'compare.batch',
+    verdict: 'unknown',
+    detail: `${rest.length} ranges were left after ${MOST_FOLLOW_UPS} turns`,
+  })
+  return part
+}
+
+function completeCheck(work: PlanAnswer, parts: readonly Part[]): Check {
+  const done = parts.filter(part => part.complete).length
+  const complete = done === work.batches.length && parts.length === work.batches.length
+  return {
+    name: 'compare.complete',
+    verdict: complete ? 'pass' : 'unknown',
+    detail: `${done} of ${work.batches.length} batches were compared to their end`,
+  }
+}

@@ -1,0 +1,36 @@
+import type { DrillRequest } from '../request.ts'
+import type { Drill } from '../setting.ts'
+import type { Finding, Stage } from '../stage.ts'
+import type { Moment } from './canaries.ts'
+import type { Opened } from './open.ts'
+import type { Plan } from './plan.ts'
+import type { Restored } from './restore.ts'
+
+/** Is this the copy of our database, at the moment that was asked for? */
+export async function identifyCopy(
+  stage: Stage,
+  drill: Drill,
+  request: DrillRequest,
+  plan: Plan,
+  moment: Moment,
+  { copy }: Restored,
+  { boundary }: Opened,
+): Promise<Finding<true>> {
+  const { source, reference } = drill.setting
+  const { kind } = request.target
+  const { checks } = await stage.examine<'identify'>('identify', {
+    task: 'identify',
+    copy,
+    boundary,
+    expected: {
+      systemIdentifier: plan.mark.systemIdentifier,
+      instances: [...new Set([source, reference])],
+      version: plan.mark.version,
+      timeline: plan.mark.timeline,
+    },
+    mode: kind === 'latest' || kind === 'snapshot' ? kind : 'time',
+    target: moment.at,
+    canaries: moment.canaries,
+  })
+  return { value: true, checks, detail: `${source} at ${moment.at}` }
+}
