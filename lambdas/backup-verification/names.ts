@@ -10,3 +10,18 @@ export const METRICS = {
   restorableAge: 'RestorableAgeSeconds',
   snapshotAge: 'SnapshotAgeSeconds',
 } as const
+
+/** What the role must allow, in both regions: looking only. */
+export const ACTIONS = [
+  'rds:DescribeDBInstances',
+  'rds:DescribeDBInstanceAutomatedBackups',
+  'rds:DescribeDBSnapshots',
+  'rds:DescribeExportTasks',
+  'backup:ListRecoveryPointsByBackupVault',
+  'backup:DescribeBackupVault',
+  's3:GetBucketVersioning',
+  's3:GetBucketObjectLockConfiguration',
+  's3:GetReplicationConfiguration',
+  's3:GetEncryptionConfiguration',
+  'kms:DescribeKey',
+] as const

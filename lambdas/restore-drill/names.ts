@@ -35,3 +35,30 @@ export const METRICS = {
   coverage: 'DrillCoveragePercent',
   negativeControlRed: 'NegativeControlRed',
 } as const
+
+/** What the role must allow; each on the narrowest resource that it has. */
+export const ACTIONS = {
+  /** On everything of the region: the drill looks for its source and for other drills' copies. */
+  look: [
+    'rds:DescribeDBInstances',
+    'rds:DescribeDBInstanceAutomatedBackups',
+    'rds:DescribeDBSnapshots',
+    'rds:ListTagsForResource',
+  ],
+  /** From the source, its backups and snapshots, to `db:drill-<name>-*`, with the drill's groups; the request must carry the drill tag. */
+  restore: [
+    'rds:RestoreDBInstanceToPointInTime',
+    'rds:RestoreDBInstanceFromDBSnapshot',
+    'rds:AddTagsToResource',
+  ],
+  /** On `db:drill-<name>-*` with the drill tag only. */
+  own: ['rds:ModifyDBInstance', 'rds:DeleteDBInstance'],
+  /** On the examination's alias. */
+  examine: ['lambda:InvokeFunction'],
+  /** On the evidence key. */
+  sign: ['kms:Sign', 'kms:GetPublicKey'],
+  /** On the evidence bucket. */
+  list: ['s3:ListBucket'],
+  /** On `evidence/*` and `reports/*` of the evidence bucket. Never a delete. */
+  keep: ['s3:GetObject', 's3:PutObject', 's3:PutObjectRetention'],
+} as const
