@@ -28,6 +28,6 @@ export const dev = defineEnvironment({
     'instance-loss': { rpo: '5m', rto: '2h' },
     'bad-write': { rpo: '5m', rto: '60m' },
   },
-  drills: { 'bad-write': { every: '30d' } },
+  drills: { 'bad-write': { every: '7d' } },
   budget: { monthlyUsd: 150 },
 })

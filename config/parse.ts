@@ -1,4 +1,6 @@
 import { InvalidEnvironment } from './fault.ts'
+import { faultsDespiteShape } from './repair.ts'
+import { faultsOfMeaning } from './rules.ts'
 import { type EnvironmentConfig, type EnvironmentInput, environmentSchema } from './schema.ts'
 import { shapeFaults } from './shape.ts'
 
@@ -13,6 +15,13 @@ export function defineEnvironment<const Input extends EnvironmentInput>(input: I
  */
 export function parseConfig(input: unknown): EnvironmentConfig {
   const parsed = environmentSchema.safeParse(input)
-  if (!parsed.success) throw new InvalidEnvironment('the configuration', shapeFaults(input, parsed.error))
-  return { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }
+  if (!parsed.success)
+    throw new InvalidEnvironment('the configuration', [
+      ...shapeFaults(input, parsed.error),
+      ...faultsDespiteShape(input, parsed.error),
+    ])
+  const config = { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }
+  const faults = faultsOfMeaning(config)
+  if (faults.length > 0) throw new InvalidEnvironment(`environment ${config.name}`, faults)
+  return config
 }

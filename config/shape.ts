@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import type { Fault } from './fault.ts'
 import { environmentSchema } from './schema.ts'
+import { SPECIMEN } from './specimen.ts'
 
-type Path = readonly PropertyKey[]
+/** The way to a value in plain data: object keys and array indexes. */
+export type Path = readonly PropertyKey[]
 
 /** Zod's issues in our words: an unknown key is one fault a key, and its hint lists the keys that are known there. */
 export function shapeFaults(input: unknown, error: z.ZodError): Fault[] {
@@ -20,7 +22,7 @@ export function shapeFaults(input: unknown, error: z.ZodError): Fault[] {
         path: writePath(issue.path),
         value,
         sentence: value === undefined ? 'this is required' : plain(issue.message),
-        hint: 'write a value of that shape',
+        hint: example(issue.path),
       },
     ]
   })
@@ -47,11 +49,19 @@ export function valueAt(data: unknown, path: Path): unknown {
 }
 
 function plain(message: string): string {
-  return message.replace(/^Invalid input: /, '').replace(/^[A-Z]/, letter => letter.toLowerCase())
+  return message.replace(/^(Invalid \w+|Too \w+): /, '').replace(/^[A-Z]/, letter => letter.toLowerCase())
+}
+
+function example(path: Path): string {
+  const value = valueAt(SPECIMEN, path)
+  return value === undefined
+    ? 'see the docstrings in config/schema.ts'
+    : `write something like ${JSON.stringify(value)}`
 }
 
 type Described = {
   properties?: Record<string, Described>
+  propertyNames?: { enum?: string[] }
   items?: Described
   additionalProperties?: Described | boolean
 }
@@ -63,5 +73,5 @@ function knownKeys(path: Path): string[] {
       typeof at?.additionalProperties === 'object' ? at.additionalProperties : undefined
     at = typeof key === 'number' ? at?.items : (at?.properties?.[String(key)] ?? other)
   }
-  return Object.keys(at?.properties ?? {})
+  return at?.propertyNames?.enum ?? Object.keys(at?.properties ?? {})
 }

@@ -1,0 +1,144 @@
+import type { Fault } from '../fault.ts'
+import { type Rule, when } from './rule.ts'
+
+type Range = { readonly first: number; readonly size: number; readonly prefix: number }
+
+/** An IPv4 range in CIDR notation; `undefined` when it is none, or when its address has bits beyond its prefix. */
+export function parseCidr(text: string): Range | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text)
+  if (!match) return undefined
+  const [a, b, c, d, prefix] = match.slice(1).map(Number) as [number, number, number, number, number]
+  if ([a, b, c, d].some(octet => octet > 255) || prefix > 32) return undefined
+  const first = ((a * 256 + b) * 256 + c) * 256 + d
+  const size = 2 ** (32 - prefix)
+  return first % size === 0 ? { first, size, prefix } : undefined
+}
+
+const RANGES = ['cidr', 'standbyCidr'] as const
+
+const mustBeRanges: Rule = ({ network }) =>
+  RANGES.flatMap(key =>
+    when(
+      parseCidr(network[key]) === undefined,
+      `network.${key}`,
+      network[key],
+      'this is no IPv4 range: want four numbers to 255, a prefix length and no address bits beyond it',
+      'write a range like "10.40.0.0/16"',
+    ),
+  )
+
+const mustFitVpc: Rule = ({ network }) =>
+  RANGES.flatMap(key => {
+    const range = parseCidr(network[key])
+    return when(
+      range !== undefined && (range.prefix < 16 || range.prefix > 28),
+      `network.${key}`,
+      network[key],
+      'a VPC takes prefixes from /16 to /28',
+      'choose a prefix between /16 and /24',
+    )
+  })
+
+const mustBePrivate: Rule = ({ network }) =>
+  RANGES.flatMap(key => {
+    const range = parseCidr(network[key])
+    const home = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].map(parseCidr)
+    return when(
+      range !== undefined && !home.some(each => each && contains(each, range)),
+      `network.${key}`,
+      network[key],
+      'this range belongs to the internet: its addresses would shadow real hosts',
+      'choose a range inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16',
+    )
+  })
+
+/** The least addresses of a subnet: AWS keeps five, RDS one spare for a failover, RDS Proxy ten and more. */
+const LEAST_SUBNET = 32
+
+const mustHoldSubnets: Rule = ({ network }) =>
+  RANGES.flatMap(key => {
+    const range = parseCidr(network[key])
+    // Private and isolated subnets in each zone, cut in equal powers of two.
+    const subnets = 2 ** Math.ceil(Math.log2(network.zones * 2))
+    return when(
+      range !== undefined && range.prefix >= 16 && range.prefix <= 28 && range.size / subnets < LEAST_SUBNET,
+      `network.${key}`,
+      network[key],
+      `its ${network.zones * 2} subnets would have fewer than ${LEAST_SUBNET} addresses each, too few for a failover and a proxy`,
+      'choose a shorter prefix, such as /20',
+    )
+  })
+
+const mustNotOverlap: Rule = ({ network }) => {
+  const home = parseCidr(network.cidr)
+  const other = parseCidr(network.standbyCidr)
+  return when(
+    home !== undefined && other !== undefined && (contains(home, other) || contains(other, home)),
+    'network.standbyCidr',
+    network.standbyCidr,
+    `this overlaps network.cidr ${network.cidr}: the two regions' networks could never be connected for a failover`,
+    'choose another second octet for one of them',
+  )
+}
+
+const REGION = /^(af|ap|ca|eu|il|me|mx|sa|us|cn|us-gov)-(north|south|east|west|central)+-\d$/
+
+const mustBeRegions: Rule = config =>
+  (['region', 'standbyRegion'] as const).flatMap(key =>
+    when(
+      !REGION.test(config[key]),
+      key,
+      config[key],
+      'this is no AWS region',
+      'write a region code like "us-east-1"',
+    ),
+  )
+
+const mustBeTwoRegions: Rule = ({ region, standbyRegion }) =>
+  when(
+    region === standbyRegion,
+    'standbyRegion',
+    standbyRegion,
+    'the standby region is the home region: losing it would lose both',
+    'choose another region for one of them',
+  )
+
+const mustShareAPartition: Rule = ({ region, standbyRegion }) =>
+  when(
+    partition(region) !== partition(standbyRegion),
+    'standbyRegion',
+    standbyRegion,
+    `backups and replicas cannot cross from partition ${partition(region)} to ${partition(standbyRegion)}`,
+    `choose a standby region in partition ${partition(region)}`,
+  )
+
+const mustHaveZoneForGateway: Rule = ({ network }): Fault[] =>
+  when(
+    network.natGateways > network.zones,
+    'network.natGateways',
+    network.natGateways,
+    `there are more NAT gateways than the ${network.zones} zones to put them in`,
+    `use at most ${network.zones}`,
+  )
+
+function contains(outer: Range, inner: Range): boolean {
+  return inner.first >= outer.first && inner.first + inner.size <= outer.first + outer.size
+}
+
+function partition(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn'
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
+}
+
+/** Ranges, regions and gateways that AWS refuses, or that would make a failover impossible. */
+export const NETWORK: readonly Rule[] = [
+  mustBeRanges,
+  mustFitVpc,
+  mustBePrivate,
+  mustHoldSubnets,
+  mustNotOverlap,
+  mustBeRegions,
+  mustBeTwoRegions,
+  mustShareAPartition,
+  mustHaveZoneForGateway,
+]

@@ -1,0 +1,201 @@
+import type { EnvironmentConfig, Mode } from '../schema.ts'
+import { MODES } from '../schema.ts'
+import { type Rule, when, writeDuration } from './rule.ts'
+
+const MINUTE = 60
+const HOUR = 60 * MINUTE
+
+/** What a mechanism can promise at best, in seconds. `missing`: what must be turned on to do better. */
+type Mechanism = {
+  readonly name: string
+  readonly rpo: number
+  readonly rto: number
+  readonly better: string
+}
+
+/**
+ * The best mechanism that this environment has for a failure mode; `undefined` when it has none.
+ *
+ * The numbers: Multi-AZ is synchronous and fails over in 60 to 120 s ("Multi-AZ DB instance deployments" in the
+ * RDS User Guide); RDS uploads transaction logs every five minutes ("Restoring to a specified time"); replicated
+ * automated backups lose 5 to 30 minutes and take hours, a promoted replica takes several minutes and loses its
+ * lag (AWS Prescriptive Guidance, disaster recovery for RDS); the archive is read every minute; the vault copies
+ * every six hours. A new instance takes minutes to create, whatever is restored into it: ten is the least claimed.
+ */
+export function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefined {
+  const { database, standby, archive, vault } = config
+  switch (mode) {
+    case 'instance-loss':
+      return database.multiAz
+        ? { name: 'Multi-AZ', rpo: 0, rto: 2 * MINUTE, better: 'nothing on RDS fails over faster' }
+        : {
+            name: 'point-in-time recovery',
+            rpo: 5 * MINUTE,
+            rto: 10 * MINUTE,
+            better: 'set database.multiAz to true',
+          }
+    case 'bad-write':
+      return archive.enabled
+        ? {
+            name: 'point-in-time recovery and the archive',
+            rpo: MINUTE,
+            rto: 10 * MINUTE,
+            better: 'nothing on RDS keeps less than a minute',
+          }
+        : {
+            name: 'point-in-time recovery',
+            rpo: 5 * MINUTE,
+            rto: 10 * MINUTE,
+            better: 'set archive.enabled to true',
+          }
+    case 'region-loss':
+      if (standby.enabled)
+        return {
+          name: 'the standby replica',
+          rpo: MINUTE,
+          rto: 5 * MINUTE,
+          better: 'replication between regions is asynchronous',
+        }
+      if (database.backup.replicate)
+        return {
+          name: 'replicated automated backups',
+          rpo: 30 * MINUTE,
+          rto: 2 * HOUR,
+          better: 'set standby.enabled to true',
+        }
+      return vaultCopies(vault.enabled, 'set standby.enabled to true')
+    case 'account-loss':
+      return vaultCopies(vault.enabled, 'only the locked vault survives the account')
+  }
+}
+
+function vaultCopies(enabled: boolean, better: string): Mechanism | undefined {
+  return enabled ? { name: "the vault's copies", rpo: 6 * HOUR, rto: 2 * HOUR, better } : undefined
+}
+
+const mustHaveAMechanism: Rule = config =>
+  MODES.flatMap(mode =>
+    when(
+      config.objectives[mode] !== undefined && mechanismFor(mode, config) === undefined,
+      `objectives['${mode}']`,
+      written(config.objectives[mode]),
+      'nothing in this environment survives that',
+      mode === 'region-loss'
+        ? 'set standby.enabled, database.backup.replicate or vault.enabled to true'
+        : 'set vault.enabled to true',
+    ),
+  )
+
+const mustKeepRpo: Rule = config => mustKeep(config, 'rpo', 'loses up to')
+const mustKeepRto: Rule = config => mustKeep(config, 'rto', 'takes')
+
+function mustKeep(config: EnvironmentConfig, measure: 'rpo' | 'rto', verb: string) {
+  return MODES.flatMap(mode => {
+    const objective = config.objectives[mode]
+    const mechanism = mechanismFor(mode, config)
+    if (!objective || !mechanism) return []
+    return when(
+      objective[measure] < mechanism[measure],
+      `objectives['${mode}'].${measure}`,
+      writeDuration(objective[measure]),
+      `${mechanism.name} ${verb} ${writeDuration(mechanism[measure])}`,
+      `use "${writeDuration(mechanism[measure])}" or more (for less: ${mechanism.better})`,
+    )
+  })
+}
+
+const mustBeStated: Rule = ({ objectives }) =>
+  when(
+    Object.keys(objectives).length === 0,
+    'objectives',
+    objectives,
+    'an environment without an objective promises nothing and proves nothing',
+    "write at least objectives['bad-write']",
+  )
+
+const badWriteMustBeDrilled: Rule = ({ objectives, drills }) =>
+  when(
+    objectives['bad-write'] !== undefined && drills['bad-write'] === undefined,
+    "drills['bad-write']",
+    undefined,
+    'this objective has no drill: nobody would know whether it is kept',
+    'write { every: "7d", at: "before-backup-window" }',
+  )
+
+const drillsMustHaveAnObjective: Rule = ({ objectives, drills }) =>
+  MODES.flatMap(mode =>
+    when(
+      drills[mode] !== undefined && objectives[mode] === undefined,
+      `drills['${mode}']`,
+      { every: writeDuration(drills[mode]?.every ?? 0) },
+      'a drill without an objective has nothing to be measured against',
+      `write objectives['${mode}'], or remove the drill`,
+    ),
+  )
+
+const DAY = 24 * HOUR
+
+const drillsMustComeRound: Rule = ({ drills }) =>
+  MODES.flatMap(mode => {
+    const every = drills[mode]?.every
+    return when(
+      every !== undefined && (every < DAY || every > 31 * DAY),
+      `drills['${mode}'].every`,
+      writeDuration(every ?? 0),
+      'a drill runs at most daily, for each restores a whole instance, and at least monthly, or the proof is stale',
+      'use "7d"',
+    )
+  })
+
+const drillsMustCompare: Rule = ({ drills }) =>
+  MODES.flatMap(mode => {
+    const floor = drills[mode]?.coverageFloor
+    return when(
+      floor !== undefined && floor < 0.5,
+      `drills['${mode}'].coverageFloor`,
+      floor,
+      'a drill that may leave most rows unread proves nothing when it passes',
+      'use 0.99',
+    )
+  })
+
+const evidenceMustReachBack: Rule = ({ drills, evidence }) =>
+  MODES.flatMap(mode => {
+    const every = drills[mode]?.every
+    return when(
+      every !== undefined && evidence.retention < 2 * every,
+      'evidence.retention',
+      writeDuration(evidence.retention),
+      `the evidence of the drill before would be gone at the next ${mode} drill (every ${writeDuration(every ?? 0)}), and the chain with it`,
+      `use "${writeDuration(2 * (every ?? 0))}" or more`,
+    )
+  })
+
+const drillWindowMustExist: Rule = ({ drills, database }) =>
+  MODES.flatMap(mode =>
+    when(
+      drills[mode] !== undefined && database.backup.retention < (drills[mode]?.every ?? 0),
+      `drills['${mode}'].every`,
+      writeDuration(drills[mode]?.every ?? 0),
+      `backups are kept ${writeDuration(database.backup.retention)}: most of them would expire without ever having been restored`,
+      `drill at least every ${writeDuration(database.backup.retention)}, or keep backups longer`,
+    ),
+  )
+
+function written(objective: { rpo: number; rto: number } | undefined) {
+  return objective && { rpo: writeDuration(objective.rpo), rto: writeDuration(objective.rto) }
+}
+
+/** Objectives that their mechanism cannot keep, and drills that prove nothing. */
+export const OBJECTIVES: readonly Rule[] = [
+  mustHaveAMechanism,
+  mustKeepRpo,
+  mustKeepRto,
+  mustBeStated,
+  badWriteMustBeDrilled,
+  drillsMustHaveAnObjective,
+  drillsMustComeRound,
+  drillsMustCompare,
+  evidenceMustReachBack,
+  drillWindowMustExist,
+]

@@ -1,0 +1,154 @@
+import type { EnvironmentConfig } from '../schema.ts'
+import { type Rule, when } from './rule.ts'
+
+const at = (name: string) =>
+  /^[a-z_]+$/.test(name) ? `database.parameters.${name}` : `database.parameters['${name}']`
+
+const off = (value: string | undefined) => value !== undefined && /^(0|off|false|no)$/i.test(value)
+
+/** Settings that RDS keeps for itself: a parameter group that names one is refused. */
+const RDS_OWN = [
+  'archive_command',
+  'archive_mode',
+  'archive_timeout',
+  'data_directory',
+  'fsync',
+  'full_page_writes',
+  'hba_file',
+  'listen_addresses',
+  'port',
+  'primary_conninfo',
+  'restore_command',
+  'ssl',
+  'ssl_cert_file',
+  'ssl_key_file',
+  'unix_socket_directories',
+  'wal_level',
+]
+
+const mustBeModifiable: Rule = ({ database: { parameters } }) =>
+  Object.entries(parameters).flatMap(([name, value]) =>
+    when(RDS_OWN.includes(name), at(name), value, 'RDS does not let anybody set this parameter', 'remove it'),
+  )
+
+const mustBeLowerCaseNames: Rule = ({ database: { parameters } }) =>
+  Object.entries(parameters).flatMap(([name, value]) =>
+    when(
+      !/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$/.test(name),
+      at(name),
+      value,
+      'this is no parameter name: PostgreSQL writes them in lower case with underscores',
+      'write it as in "show all"',
+    ),
+  )
+
+/** What another part of the environment stands on, with the reason it may not be turned off. */
+const NEEDED: readonly (readonly [
+  name: string,
+  broken: (value: string, config: EnvironmentConfig) => boolean,
+  sentence: string,
+])[] = [
+  [
+    'rds.logical_replication',
+    (value, config) => off(value) === config.database.logicalReplication,
+    'it contradicts database.logicalReplication',
+  ],
+  ['rds.force_ssl', off, 'clients could then send passwords and rows unencrypted'],
+  ['track_commit_timestamp', off, 'a drill could then not say when a lost transaction was committed'],
+  [
+    'max_slot_wal_keep_size',
+    value => value.startsWith('-'),
+    'a slot without a limit fills the primary’s disk when its reader is gone',
+  ],
+  [
+    'synchronous_commit',
+    (value, config) => /^(off|local|0|false)$/i.test(value) && config.objectives['instance-loss']?.rpo === 0,
+    'commits would be acknowledged before they are safe, and the objective for instance-loss is to lose none',
+  ],
+  [
+    'session_replication_role',
+    value => value !== 'origin',
+    'triggers and foreign keys would be silent for everybody',
+  ],
+  [
+    'default_transaction_read_only',
+    value => !off(value),
+    'the heartbeat could not write, and so nothing could be measured',
+  ],
+  [
+    'password_encryption',
+    value => !/^scram-sha-256$/i.test(value),
+    'passwords would be kept as MD5, which PostgreSQL 18 warns of and RDS Proxy must be switched away from with an outage',
+  ],
+  [
+    'shared_preload_libraries',
+    value => !value.split(',').some(each => each.trim() === 'pg_stat_statements'),
+    'the list replaces the default, and without pg_stat_statements nobody sees a slow query',
+  ],
+]
+
+const mustKeepWhatWeStandOn: Rule = config =>
+  NEEDED.flatMap(([name, broken, sentence]) => {
+    const value = config.database.parameters[name]
+    return when(
+      value !== undefined && broken(value, config),
+      at(name),
+      value,
+      sentence,
+      'remove the override',
+    )
+  })
+
+const archiveMustHaveAStream: Rule = ({ archive, database }) =>
+  when(
+    archive.enabled && !database.logicalReplication,
+    'database.logicalReplication',
+    database.logicalReplication,
+    'the archive is a logical stream and RDS gives none without it',
+    'set it to true, or archive.enabled to false',
+  )
+
+const SYSTEM = /^(pg_\w+|information_schema|holdfast)$/
+
+const archiveMustNameTables: Rule = ({ archive }) =>
+  archive.enabled
+    ? archive.tables.flatMap((table, index) => {
+        const match = /^([a-z_][\w$]*)\.(\*|[a-z_][\w$]*)$/i.exec(table)
+        const path = `archive.tables[${index}]`
+        return [
+          ...when(
+            match === null,
+            path,
+            table,
+            'want "schema.table" or "schema.*": publishing all tables would make updates fail on any without a key',
+            'write "public.*"',
+          ),
+          ...when(
+            match !== null && SYSTEM.test(match[1] ?? ''),
+            path,
+            table,
+            'system schemas are not archived',
+            'remove it',
+          ),
+        ]
+      })
+    : []
+
+const archiveMustHoldSomething: Rule = ({ archive }) =>
+  when(
+    archive.enabled && archive.tables.length === 0,
+    'archive.tables',
+    archive.tables,
+    'an archive of no table restores nothing',
+    'write ["public.*"], or set archive.enabled to false',
+  )
+
+/** Overrides of the parameter group, and what the archive needs of it. */
+export const PARAMETERS: readonly Rule[] = [
+  mustBeModifiable,
+  mustBeLowerCaseNames,
+  mustKeepWhatWeStandOn,
+  archiveMustHaveAStream,
+  archiveMustNameTables,
+  archiveMustHoldSomething,
+]

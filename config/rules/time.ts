@@ -1,0 +1,187 @@
+import type { Fault } from '../fault.ts'
+import { type Rule, when, writeDuration } from './rule.ts'
+
+const DAY = 86_400
+const WEEK_MINUTES = 7 * 24 * 60
+const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
+const LEAST_WINDOW = 30
+
+/** Minutes after Monday 00:00 UTC, `[from, until)`; `until` may pass the end of the week. */
+type Span = readonly [from: number, until: number]
+
+/** `hh:mm-hh:mm` as minutes of the day; `undefined` when it is none. */
+export function parseBackupWindow(text: string): Span | undefined {
+  const match = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
+  if (!match) return undefined
+  const [h1 = 0, m1 = 0, h2 = 0, m2 = 0] = match.slice(1).map(Number)
+  const from = h1 * 60 + m1
+  const until = h2 * 60 + m2
+  return [from, until > from ? until : until + 24 * 60]
+}
+
+/** `ddd:hh:mm-ddd:hh:mm` as minutes of the week; `undefined` when it is none. */
+export function parseMaintenanceWindow(text: string): Span | undefined {
+  const match = /^([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)-([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
+  if (!match) return undefined
+  const minute = (day = '', hour = '', min = '') =>
+    DAYS.indexOf(day) * 24 * 60 + Number(hour) * 60 + Number(min)
+  if (!DAYS.includes(match[1] ?? '') || !DAYS.includes(match[4] ?? '')) return undefined
+  const from = minute(match[1], match[2], match[3])
+  const until = minute(match[4], match[5], match[6])
+  return [from, until > from ? until : until + WEEK_MINUTES]
+}
+
+const backupMustBeAWindow: Rule = ({ database: { backup } }) => {
+  const span = parseBackupWindow(backup.window)
+  return when(
+    span === undefined || span[1] - span[0] < LEAST_WINDOW,
+    'database.backup.window',
+    backup.window,
+    'want "hh:mm-hh:mm" in UTC, at least 30 minutes',
+    'write a window like "03:30-04:30"',
+  )
+}
+
+const maintenanceMustBeAWindow: Rule = ({ database }) => {
+  const span = parseMaintenanceWindow(database.maintenanceWindow)
+  return when(
+    span === undefined || span[1] - span[0] < LEAST_WINDOW || span[1] - span[0] >= 24 * 60,
+    'database.maintenanceWindow',
+    database.maintenanceWindow,
+    'want "ddd:hh:mm-ddd:hh:mm" in UTC and lower case, at least 30 minutes and less than a day',
+    'write a window like "sun:05:30-sun:06:30"',
+  )
+}
+
+const windowsMustNotMeet: Rule = ({ database }) => {
+  const backup = parseBackupWindow(database.backup.window)
+  const maintenance = parseMaintenanceWindow(database.maintenanceWindow)
+  if (!backup || !maintenance) return []
+  // The backup comes every day; the week before and after catch what wraps around Sunday night.
+  const meet = Array.from({ length: 21 }, (_, day) => (day - 7) * 24 * 60).some(
+    start => backup[0] + start < maintenance[1] && maintenance[0] < backup[1] + start,
+  )
+  return when(
+    meet,
+    'database.maintenanceWindow',
+    database.maintenanceWindow,
+    `it overlaps the daily backup window ${database.backup.window}: RDS refuses that`,
+    'move one of them by an hour or two',
+  )
+}
+
+/** The vault's daily snapshot starts then, its copies every six hours: UTC minutes of the day. */
+export const VAULT_STARTS = [2 * 60, 8 * 60, 14 * 60, 20 * 60] as const
+
+/** The first start of the vault inside a window or in the hour before it, as `hh:mm`. Minutes of the week. */
+function vaultStartIn([from, until]: Span): string | undefined {
+  const starts = VAULT_STARTS.flatMap(start => DAYS.map((_, day) => start + day * 24 * 60))
+  const met = starts.find(start =>
+    [-WEEK_MINUTES, 0, WEEK_MINUTES].some(week => start + week >= from - 60 && start + week < until),
+  )
+  return met === undefined ? undefined : `${String(Math.floor(met / 60) % 24).padStart(2, '0')}:00`
+}
+
+// AWS Backup: "could not start because it is either inside or too close to the automated backup window", and an
+// RDS job cannot start during the maintenance window or in the hour before it.
+const vaultMustNotMeetTheBackup: Rule = ({ database, vault }) => {
+  const window = parseBackupWindow(database.backup.window)
+  const met = vault.enabled && window ? vaultStartIn(window) : undefined
+  return when(
+    met !== undefined,
+    'database.backup.window',
+    database.backup.window,
+    `AWS Backup starts a snapshot at ${met} UTC and cannot do so in this window or in the hour before it`,
+    'begin the window at least an hour after 02:00, 08:00, 14:00 or 20:00, such as "03:30-04:30"',
+  )
+}
+
+const vaultMustNotMeetMaintenance: Rule = ({ database, vault }) => {
+  const window = parseMaintenanceWindow(database.maintenanceWindow)
+  const met = vault.enabled && window ? vaultStartIn(window) : undefined
+  return when(
+    met !== undefined,
+    'database.maintenanceWindow',
+    database.maintenanceWindow,
+    `AWS Backup starts a snapshot at ${met} UTC and cannot do so in this window or in the hour before it`,
+    'begin the window at least an hour after 02:00, 08:00, 14:00 or 20:00, such as "sun:05:30-sun:06:30"',
+  )
+}
+
+const retentionMustBeOneTo35Days: Rule = ({ database: { backup } }) =>
+  when(
+    backup.retention < DAY || backup.retention > 35 * DAY,
+    'database.backup.retention',
+    writeDuration(backup.retention),
+    'RDS keeps automated backups 1 to 35 days; without them there is no point-in-time recovery, no replica and no drill',
+    'use "14d"',
+  )
+
+const retentionsMustBeWholeDays: Rule = config => {
+  const retentions: [string, number][] = [
+    ['database.backup.retention', config.database.backup.retention],
+    ...(config.archive.enabled ? [['archive.retention', config.archive.retention] as [string, number]] : []),
+    ...(config.vault.enabled ? [['vault.retention', config.vault.retention] as [string, number]] : []),
+    ['evidence.retention', config.evidence.retention],
+  ]
+  return retentions.flatMap(([path, seconds]): Fault[] =>
+    when(
+      seconds % DAY !== 0 || seconds < DAY,
+      path,
+      writeDuration(seconds),
+      'a retention is counted in whole days, at least one: backups, Object Lock and vault locks know nothing shorter',
+      `use "${Math.max(1, Math.ceil(seconds / DAY))}d"`,
+    ),
+  )
+}
+
+/** S3 Object Lock and AWS Backup Vault Lock both end at a hundred years. */
+const MOST_LOCKED = 36_500 * DAY
+
+const locksMustEnd: Rule = config =>
+  (['archive', 'vault', 'evidence'] as const).flatMap(key =>
+    when(
+      config[key].retention > MOST_LOCKED,
+      `${key}.retention`,
+      writeDuration(config[key].retention),
+      'a lock ends at 36,500 days, and nobody can shorten it afterwards',
+      'use what the law asks for, such as "365d"',
+    ),
+  )
+
+const archiveMustOutliveBackups: Rule = ({ archive, database }) =>
+  when(
+    archive.enabled && archive.retention < database.backup.retention,
+    'archive.retention',
+    writeDuration(archive.retention),
+    `the archive ends before the oldest backup (${writeDuration(database.backup.retention)}): that backup could not be rolled forward`,
+    `use "${writeDuration(database.backup.retention)}" or more`,
+  )
+
+/** CloudWatch Logs' retentions, in days (PutRetentionPolicy). */
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+]
+
+const logsMustHaveARetention: Rule = ({ logs }) =>
+  when(
+    !LOG_DAYS.some(days => days * DAY === logs.retention),
+    'logs.retention',
+    writeDuration(logs.retention),
+    `CloudWatch keeps logs for certain numbers of days only: ${LOG_DAYS.join(', ')}`,
+    `use "${LOG_DAYS.find(days => days * DAY >= logs.retention) ?? 3653}d"`,
+  )
+
+/** Windows and retentions. */
+export const TIME: readonly Rule[] = [
+  backupMustBeAWindow,
+  maintenanceMustBeAWindow,
+  windowsMustNotMeet,
+  vaultMustNotMeetTheBackup,
+  vaultMustNotMeetMaintenance,
+  retentionMustBeOneTo35Days,
+  retentionsMustBeWholeDays,
+  locksMustEnd,
+  archiveMustOutliveBackups,
+  logsMustHaveARetention,
+]
