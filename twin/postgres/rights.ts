@@ -1,3 +1,6 @@
+import type { Cluster } from './cluster.ts'
+import { quoteIdentifier, quoteLiteral } from './quote.ts'
+
 /**
  * RDS's roles. A master user is a member of rds_superuser with createrole, createdb and bypassrls; it is never a
  * superuser. Where the twin differs from RDS: rds_superuser's powers that PostgreSQL ties to superusers are given
@@ -54,7 +57,7 @@ end $slots$;
 
 /** Event triggers of rds_superuser: the endpoint hands their statements to this function, which runs them as rdsadmin. */
 const EVENT_TRIGGERS = `
-create function pg_catalog.rds_event_trigger_statement(statement text) returns void
+create procedure pg_catalog.rds_event_trigger_statement(statement text)
 language plpgsql security definer as $body$
 begin
   if not pg_catalog.pg_has_role(session_user, 'rds_superuser', 'member') then
@@ -87,3 +90,39 @@ export const perDatabase = `${SLOT_FUNCTIONS}${EVENT_TRIGGERS}${FUNCTIONS}`
 /** In the database `rdsadmin`: the row by which even an idle primary commits, so that its archive has moments. */
 export const heartbeatTable =
   'create table public.heartbeat (id int primary key, beaten timestamptz not null)'
+
+/** Makes the master user of a new instance, the owner of its databases. Its password is SCRAM-hashed by the server. */
+export async function createMaster(
+  cluster: Cluster,
+  master: { readonly user: string; readonly password: string; readonly database?: string },
+): Promise<void> {
+  const user = quoteIdentifier(master.user)
+  await cluster.query(
+    `create role ${user} login createrole createdb bypassrls password ${quoteLiteral(master.password)} valid until 'infinity'`,
+  )
+  await cluster.query(`grant rds_superuser to ${user} with admin option`)
+  await cluster.query(`alter database postgres owner to ${user}`)
+  if (master.database !== undefined && master.database !== 'postgres')
+    await cluster.query(`create database ${quoteIdentifier(master.database)} owner ${user}`)
+}
+
+/** Gives a user a new password. */
+export async function setPassword(cluster: Cluster, user: string, password: string): Promise<void> {
+  await cluster.query(`alter role ${quoteIdentifier(user)} password ${quoteLiteral(password)}`)
+}
+
+/**
+ * Lets a member of rds_replication open replication connections, for which PostgreSQL asks for an attribute of the
+ * role. A standby cannot change its roles: there the attribute must have come from its source.
+ */
+export async function allowReplication(cluster: Cluster, user: string): Promise<boolean> {
+  const [row] = await cluster.query(
+    `select rolreplication as has, pg_catalog.pg_has_role(oid, 'rds_replication', 'usage') as may,
+       pg_catalog.pg_is_in_recovery() as standby
+     from pg_catalog.pg_roles where rolname = $1`,
+    [user],
+  )
+  if (!row?.may) return false
+  if (!row.has && !row.standby) await cluster.query(`alter role ${quoteIdentifier(user)} replication`)
+  return true
+}
