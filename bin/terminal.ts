@@ -7,13 +7,19 @@ export function paint(style: Style, text: string, stream: NodeJS.WriteStream = p
   return stream.isTTY && !process.env.NO_COLOR ? styleText(style, text, { validateStream: false }) : text
 }
 
-/** Columns aligned, numbers to the right, a rule under the head. Colour codes do not count as width. */
+/**
+ * Columns aligned, columns of numbers and money (`$1,234.50`, `~3`, `80%`) to the right, a rule under the head.
+ * Colour codes do not count as width.
+ */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const cells = rows.map(row => row.map(cell => String(cell)))
   const widths = head.map((title, column) =>
     Math.max(title.length, ...cells.map(row => visible(row[column] ?? ''))),
   )
-  const right = head.map((_, column) => rows.length > 0 && rows.every(row => typeof row[column] === 'number'))
+  const right = head.map(
+    (_, column) =>
+      rows.length > 0 && cells.every(row => /^([-~]?\$?[\d,]+(\.\d+)?%?)?$/.test(row[column] ?? '')),
+  )
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => {
