@@ -6,7 +6,10 @@ import { paint } from './terminal.ts'
 export type Verb = (program: Command) => void
 
 // In the order in which a newcomer meets them.
-const VERBS: readonly (() => Promise<{ register: Verb }>)[] = []
+const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
+  () => import('./commands/check.ts'),
+  () => import('./commands/cost.ts'),
+]
 
 const program = new Command('holdfast')
   .description('PostgreSQL on AWS that proves it comes back')

@@ -12,8 +12,8 @@ export const ENVIRONMENTS: ReadonlyMap<string, unknown> = new Map<string, unknow
   ['prod', prod],
 ])
 
-/** The parsed environment of that name. Throws `InvalidEnvironment` for an unknown name, or with all its faults. */
-export function loadEnvironment(name: string): EnvironmentConfig {
+/** The environment of that name as written. Throws `InvalidEnvironment` for an unknown name. */
+export function writtenEnvironment(name: string): unknown {
   if (!ENVIRONMENTS.has(name))
     throw new InvalidEnvironment('the request', [
       {
@@ -23,5 +23,10 @@ export function loadEnvironment(name: string): EnvironmentConfig {
         hint: `use one of: ${[...ENVIRONMENTS.keys()].join(', ')}`,
       },
     ])
-  return parseConfig(ENVIRONMENTS.get(name))
+  return ENVIRONMENTS.get(name)
+}
+
+/** The parsed environment of that name. Throws `InvalidEnvironment` for an unknown name, or with all its faults. */
+export function loadEnvironment(name: string): EnvironmentConfig {
+  return parseConfig(writtenEnvironment(name))
 }

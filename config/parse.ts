@@ -1,4 +1,4 @@
-import { InvalidEnvironment } from './fault.ts'
+import { type Fault, InvalidEnvironment } from './fault.ts'
 import { faultsDespiteShape } from './repair.ts'
 import { faultsOfMeaning } from './rules.ts'
 import { type EnvironmentConfig, type EnvironmentInput, environmentSchema } from './schema.ts'
@@ -9,19 +9,25 @@ export function defineEnvironment<const Input extends EnvironmentInput>(input: I
   return input
 }
 
+/** What became of an input: `config` when its shape is right, and every fault of shape and of meaning. */
+export type Reading = { readonly config?: EnvironmentConfig; readonly faults: readonly Fault[] }
+
+/** Reads without judging: for a caller that shows faults, or that can do with some of them (a bill over budget). */
+export function readConfig(input: unknown): Reading {
+  const parsed = environmentSchema.safeParse(input)
+  if (!parsed.success)
+    return { faults: [...shapeFaults(input, parsed.error), ...faultsDespiteShape(input, parsed.error)] }
+  const config = { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }
+  return { config, faults: faultsOfMeaning(config) }
+}
+
 /**
  * The one door from what a person wrote to what everything else reads: defaults filled in, durations in
  * seconds, `name` derived. Throws `InvalidEnvironment` with every fault of shape and of meaning at once.
  */
 export function parseConfig(input: unknown): EnvironmentConfig {
-  const parsed = environmentSchema.safeParse(input)
-  if (!parsed.success)
-    throw new InvalidEnvironment('the configuration', [
-      ...shapeFaults(input, parsed.error),
-      ...faultsDespiteShape(input, parsed.error),
-    ])
-  const config = { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }
-  const faults = faultsOfMeaning(config)
-  if (faults.length > 0) throw new InvalidEnvironment(`environment ${config.name}`, faults)
+  const { config, faults } = readConfig(input)
+  if (!config || faults.length > 0)
+    throw new InvalidEnvironment(config ? `environment ${config.name}` : 'the configuration', faults)
   return config
 }

@@ -1,0 +1,44 @@
+import { ENVIRONMENTS, writtenEnvironment } from '../../config/environments.ts'
+import { describeFault } from '../../config/fault.ts'
+import { readConfig } from '../../config/parse.ts'
+import { readEnvironmentFile } from '../environment-file.ts'
+import type { Verb } from '../holdfast.ts'
+import { paint } from '../terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  holdfast check                    every environment in config/
+  holdfast check --env prod
+  holdfast check --file draft.ts    a file that exports one environment; .json works too`
+
+type Options = { env?: string; file?: string; json?: boolean }
+
+/** `holdfast check`: judges environments without synthesizing them, and prints every fault of each. Exit code 1 on any. */
+export const register: Verb = program => {
+  program
+    .command('check')
+    .description('judge environments: every fault of shape and of meaning, at once')
+    .option('--env <name>', 'one environment of config/')
+    .option('--file <path>', 'an environment elsewhere')
+    .option('--json', 'for machines')
+    .addHelpText('after', EXAMPLES)
+    .action(check)
+}
+
+async function check(options: Options): Promise<void> {
+  const inputs: [string, unknown][] = options.file
+    ? [[options.file, await readEnvironmentFile(options.file)]]
+    : (options.env ? [options.env] : [...ENVIRONMENTS.keys()]).map(name => [name, writtenEnvironment(name)])
+  const readings = inputs.map(([name, input]) => ({ environment: name, faults: readConfig(input).faults }))
+  if (readings.some(reading => reading.faults.length > 0)) process.exitCode = 1
+  if (options.json) return console.log(JSON.stringify(readings, null, 2))
+  for (const { environment, faults } of readings) {
+    console.log(
+      faults.length === 0
+        ? `${paint('green', 'ok')}  ${environment}`
+        : `${paint('red', `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`)}  ${environment}`,
+    )
+    for (const fault of faults) console.log(`\n${describeFault(fault)}`)
+    if (faults.length > 0) console.log()
+  }
+}
