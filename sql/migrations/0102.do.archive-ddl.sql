@@ -1,55 +1,92 @@
 -- Writes each schema change into the log as a message of its own transaction, in the words in which it was asked for.
--- It runs as whoever changes the schema, so that the message can say whose rights the change had.
+-- It runs as whoever changes the schema, so that the message can say whose rights the change had and which
+-- search_path; hence no SET clause, which would hide the caller's path.
 create or replace function holdfast.record_ddl()
 returns event_trigger
 language plpgsql
-set search_path = pg_catalog, pg_temp
 as $record$
 declare
+  caller_path text := pg_catalog.current_setting('search_path');
   stack text;
   said jsonb;
+begin
+  -- From here on nobody else's operators and functions can be meant.
+  perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  get diagnostics stack = pg_context;
+  begin
+    said := case
+      when current_setting('holdfast.following', true) = 'on' then null
+      -- A drop is recorded when its objects are known, any other change when it is done.
+      when (tg_event = 'sql_drop') <> (tg_tag like 'DROP %') then null
+      -- Rebuilding an index changes no schema.
+      when tg_tag = 'REINDEX' then null
+      else jsonb_build_object('version', 1, 'tag', tg_tag, 'query', current_query(), 'stack', stack,
+        'role', current_user, 'searchPath', caller_path, 'statementAt', statement_timestamp())
+    end;
+    if said is not null and tg_event = 'sql_drop' then
+      if not exists (select from pg_event_trigger_dropped_objects() d where d.original and not d.is_temporary) then
+        said := null;
+      end if;
+    elsif said is not null then
+      -- An extension's own script comes back with the extension; a temporary table is nobody else's.
+      if tg_tag not like '%EXTENSION' and exists (select from pg_event_trigger_ddl_commands() c where c.in_extension) then
+        said := null;
+      elsif exists (select from pg_event_trigger_ddl_commands())
+        and not exists (select from pg_event_trigger_ddl_commands() c where c.schema_name is distinct from 'pg_temp') then
+        said := null;
+      end if;
+    end if;
+  exception
+    when others then
+      -- A change that could not be described is still told of, so that a roll-forward stops instead of going wrong.
+      said := pg_catalog.jsonb_build_object('version', 1, 'tag', tg_tag, 'error', sqlerrm);
+  end;
+  if said is not null then
+    perform pg_catalog.pg_logical_emit_message(true, 'holdfast.ddl', said::pg_catalog.text);
+  end if;
+  perform pg_catalog.set_config('search_path', caller_path, true);
+end
+$record$;
+
+-- Keeps the publications in step inside the very transaction that makes or changes a table: a new table is archived
+-- from its first row, and a table that lost its key never blocks a write. It runs as its owner.
+create or replace function holdfast.follow_ddl()
+returns event_trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $follow$
+declare
+  changed oid[];
 begin
   if current_setting('holdfast.following', true) = 'on' then
     return;
   end if;
-  -- A drop is recorded when its objects are known, any other change when it is done.
-  if (tg_event = 'sql_drop') <> (tg_tag like 'DROP %') then
-    return;
+  if tg_tag in ('DROP INDEX', 'ALTER SCHEMA') then
+    -- Which table lost its index is not known any more: look at those without a usable key, and at all after a rename.
+    select array_agg(t.oid) into changed
+    from holdfast.archive_table t
+    where tg_tag = 'ALTER SCHEMA' or not t.identified;
+  else
+    select array_agg(distinct f.oid) into changed
+    from (
+      select c.objid as oid
+      from pg_event_trigger_ddl_commands() c
+      where c.classid = 'pg_class'::regclass and c.schema_name is distinct from 'pg_temp'
+      union
+      -- A table attached to a followed root is followed from now on.
+      select i.relid
+      from pg_event_trigger_ddl_commands() c, pg_partition_tree(c.objid) i
+      where c.classid = 'pg_class'::regclass and c.object_type = 'table'
+    ) as f;
   end if;
-  -- Rebuilding an index changes no schema.
-  if tg_tag = 'REINDEX' then
-    return;
+  if changed is not null then
+    perform holdfast.follow_tables(changed);
   end if;
-  get diagnostics stack = pg_context;
-  begin
-    if tg_event = 'sql_drop' then
-      if not exists (select from pg_event_trigger_dropped_objects() d where d.original and not d.is_temporary) then
-        return;
-      end if;
-    else
-      -- An extension's own script comes back with the extension; a temporary table is nobody else's.
-      if tg_tag not like '%EXTENSION' and exists (select from pg_event_trigger_ddl_commands() c where c.in_extension) then
-        return;
-      end if;
-      if exists (select from pg_event_trigger_ddl_commands())
-        and not exists (select from pg_event_trigger_ddl_commands() c where c.schema_name is distinct from 'pg_temp') then
-        return;
-      end if;
-    end if;
-    said := jsonb_build_object(
-      'version', 1,
-      'tag', tg_tag,
-      'query', current_query(),
-      'stack', stack,
-      'role', current_user,
-      'searchPath', holdfast.caller_search_path(),
-      'statementAt', statement_timestamp()
-    );
-  exception
-    when others then
-      -- A change that could not be described is still told of, so that a roll-forward stops instead of going wrong.
-      said := jsonb_build_object('version', 1, 'tag', tg_tag, 'error', sqlerrm);
-  end;
-  perform pg_logical_emit_message(true, 'holdfast.ddl', said::text);
+exception
+  when others then
+    raise warning 'holdfast could not follow this change of the schema: %', sqlerrm;
 end
-$record$;
+$follow$;
+
+revoke all on function holdfast.record_ddl(), holdfast.follow_ddl() from public;

@@ -1,0 +1,77 @@
+-- The archiver reads one slot and nothing else. On RDS that right is the role rds_replication; PostgreSQL itself
+-- knows the attribute REPLICATION, which only a role that has it may hand on.
+do $archiver$
+begin
+  if exists (select from pg_catalog.pg_roles where rolname = 'rds_replication') then
+    grant rds_replication to holdfast_archiver;
+  else
+    alter role holdfast_archiver replication;
+  end if;
+  begin
+    grant pg_monitor to holdfast_archiver;
+  exception
+    when insufficient_privilege then
+      raise warning 'pg_monitor could not be granted to holdfast_archiver: %', sqlerrm;
+  end;
+end
+$archiver$;
+
+-- Writes to restored copies. A copy is physical, so the role must exist on the primary, where it may do nothing but
+-- ask for its rights and be refused.
+do $roll_forward$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'holdfast_roll_forward') then
+    begin
+      create role holdfast_roll_forward login;
+    exception
+      when duplicate_object or unique_violation then
+        null;
+    end;
+  end if;
+  if exists (select from pg_catalog.pg_roles where rolname = 'rds_iam') then
+    grant rds_iam to holdfast_roll_forward;
+  end if;
+end
+$roll_forward$;
+
+grant usage on schema holdfast to holdfast_roll_forward;
+
+-- Gives the roll-forward what it needs to write anywhere in a copy, and in a copy only: triggers and foreign keys off
+-- (session_replication_role, which RDS lets rds_superuser set) and the rights of every owner, to change schemas.
+create or replace function holdfast.open_for_roll_forward()
+returns table (thing text, done boolean, detail text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $open$
+declare
+  wanted record;
+begin
+  perform holdfast.refuse_unless_copy();
+  for wanted in
+    select r.rolname
+    from pg_roles r
+    where r.rolname = 'rds_superuser'
+      or (r.rolname !~ '^(pg_|rds)' and not r.rolsuper and r.rolname <> 'holdfast_roll_forward' and exists (
+        select from pg_class c where c.relowner = r.oid
+        union all select from pg_namespace n where n.nspowner = r.oid
+        union all select from pg_proc p where p.proowner = r.oid
+        union all select from pg_type t where t.typowner = r.oid))
+  loop
+    thing := format('rights of %I', wanted.rolname);
+    begin
+      execute format('grant %I to holdfast_roll_forward with inherit true, set true', wanted.rolname);
+      done := true;
+      detail := 'granted';
+    exception
+      when others then
+        done := false;
+        detail := sqlerrm;
+    end;
+    return next;
+  end loop;
+end
+$open$;
+
+revoke all on function holdfast.open_for_roll_forward() from public;
+grant execute on function holdfast.open_for_roll_forward(), holdfast.timeline(), holdfast.is_copy(), holdfast.refuse_unless_copy() to holdfast_roll_forward;
