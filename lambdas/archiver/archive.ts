@@ -1,0 +1,114 @@
+import type pg from 'pg'
+import type { Origin } from '../runtime/segment/header.ts'
+import { type Lsn, parseLsn } from '../runtime/segment/lsn.ts'
+import type { Stored } from '../runtime/segment/store.ts'
+import { findNewest, newestOf, putGap, type Sealing } from './chain.ts'
+import { decide, type Step } from './continuity.ts'
+import { Follower } from './follower.ts'
+import { SLOT } from './names.ts'
+import type { ArchiverAnswer } from './request.ts'
+import { createSlot, dropSlot, ensurePublications, readFlushed, readSlot, skipToNow } from './server.ts'
+import type { Destination } from './upload.ts'
+
+/** Held by the session that archives; any bigint that nobody else takes. */
+const LOCK = '7310868735423870319'
+
+export type ArchiveOptions = {
+  /** Connections to the primary as the archiver; the second speaks the replication protocol. Both are the caller's to end. */
+  readonly control: pg.Client
+  readonly replication: pg.Client
+  readonly destination: Destination
+  readonly instance: string
+  readonly database: string
+  readonly code: string
+  /** Seconds to follow the stream, see ArchiverRequest. */
+  readonly seconds: number
+  /** Milliseconds after which an unfinished transaction is given up for this run. */
+  readonly hardLimit: number
+  /** Milliseconds after which gathered changes are sealed. @default 10_000 */
+  readonly sealAfter?: number
+  /** Bytes of changes after which a segment is sealed, at the next end of a transaction. @default 128 MiB */
+  readonly sealBytes?: number
+}
+
+/**
+ * One run of the archiver: finds where the archive ends, records a gap if the slot does not stand there, then writes
+ * whole transactions as segments, and lets the slot advance only past what was read back and proven.
+ * @throws Transient when the server or S3 failed: the next run goes on where the archive ends.
+ */
+export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> {
+  const { control } = options
+  const { rows } = await control.query('select pg_catalog.pg_try_advisory_lock($1) as mine', [LOCK])
+  if (rows[0].mine !== true) return nothing('busy')
+  const identity = await identify(options)
+  const state = await ensurePublications(control)
+  const newest = await findNewest(options.destination, identity.systemIdentifier)
+  const step = decide({
+    newest: newest && newestOf(newest),
+    slot: await readSlot(control),
+    flushed: await readFlushed(control),
+    timeline: identity.timeline,
+    publications: state.publications,
+    left: newest ? await leftAt(options.replication, identity.timeline, newest.header.timeline) : undefined,
+  })
+  const sealing = { destination: options.destination, origin: identity, previous: newest, state }
+  const begun = await begin(control, step, sealing)
+  const follower = new Follower({ ...options, origin: identity, previous: begun.newest })
+  const followed = await follower.follow(begun.from, await readFlushed(control))
+  return { ...followed, gaps: begun.gaps }
+}
+
+type Begun = {
+  readonly from: Lsn
+  readonly newest: Stored | null
+  readonly gaps: ArchiverAnswer['gaps']
+}
+
+/** Makes the slot stand where streaming can begin, and writes down what was missed. */
+async function begin(control: pg.Client, step: Step, sealing: Sealing): Promise<Begun> {
+  if (step.slot === 'drop-and-create') await dropSlot(control)
+  const position =
+    step.slot === 'keep'
+      ? step.from
+      : step.slot === 'skip-to-now'
+        ? await skipToNow(control)
+        : await createSlot(control)
+  if (step.gap === null) return { from: position, newest: sealing.previous, gaps: [] }
+  const stored = await putGap(sealing, step.gap.gap, step.gap.start ?? position, position)
+  const { start, end } = stored.header
+  return { from: position, newest: stored, gaps: [{ cause: step.gap.gap.cause, start, end }] }
+}
+
+type Identity = Omit<Origin, 'publications'>
+
+async function identify(options: ArchiveOptions): Promise<Identity> {
+  const { rows } = await options.replication.query('IDENTIFY_SYSTEM')
+  const version = await options.control.query(
+    "select pg_catalog.current_setting('server_version') as version",
+  )
+  return {
+    systemIdentifier: rows[0].systemid,
+    timeline: Number(rows[0].timeline),
+    database: options.database,
+    instance: options.instance,
+    serverVersion: version.rows[0].version,
+    slot: SLOT,
+    code: options.code,
+  }
+}
+
+/** Where the server's history left an older timeline, from its own history file. */
+async function leftAt(replication: pg.Client, timeline: number, older: number): Promise<Lsn | undefined> {
+  if (timeline === older) return undefined
+  const { rows } = await replication.query(`TIMELINE_HISTORY ${timeline}`)
+  const text = String(rows[0]?.content ?? '')
+  for (const line of text.split('\n')) {
+    const [id, lsn] = line.trim().split(/\s+/)
+    if (Number(id) === older && lsn !== undefined) return parseLsn(lsn)
+  }
+  return undefined
+}
+
+function nothing(state: ArchiverAnswer['state']): ArchiverAnswer {
+  return { state, segments: 0, transactions: 0, rows: 0, gaps: [], end: null, lastCommit: null }
+}
