@@ -1,8 +1,59 @@
 import type { SealedEvidence } from '../../runtime/evidence/record.ts'
+import { renderBars } from './bars.ts'
 import { escapeHtml } from './escape.ts'
-import type { Summary } from './summary.ts'
+import { sayCount, sayTime } from './figure.ts'
+import { renderHistory } from './history.ts'
+import { renderCalls, renderStages, renderTables } from './proof.ts'
+import { STYLE } from './style.ts'
+import { type Summary, summaryOf } from './summary.ts'
+import { renderTimeline } from './timeline.ts'
 
-/** The page that a person reads, one file without outside resources. @param history the drills before this one, oldest first */
+const WORDS = { pass: 'Proven', fail: 'Not proven', unknown: 'Not known' } as const
+
+/**
+ * The page that a person reads: one file without scripts and outside resources. Everything in it is escaped.
+ * @param history the drills before this one, oldest first
+ */
 export function renderReport(sealed: SealedEvidence, history: readonly Summary[]): string {
-  return `<!doctype html><title>${escapeHtml(sealed.evidence.drill)}</title><h1>${escapeHtml(sealed.evidence.sentence)}</h1><p>${history.length}</p>`
+  const { evidence } = sealed
+  const { environment, mode, drill, verdict, tables, request } = evidence
+  const drills = [...history, summaryOf(sealed)]
+  const sentence = evidence.sentence.replace(/^(It comes back|Not proven|Not known): /, '')
+  const compared = tables.filter(table => table.level !== 'none').length
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escapeHtml(`${WORDS[verdict]}: ${environment} ${mode} #${evidence.sequence}`)}</title><style>${STYLE}</style></head><body><main>
+<header class="${verdict}"><p class="kicker">${escapeHtml(`Restore drill #${evidence.sequence} of ${environment}, ${mode}, ${sayTime(evidence.startedAt)}`)}</p>
+<h1><b>${WORDS[verdict]}</b>${escapeHtml(sentence)}</h1>
+<p class="meta">${escapeHtml(`Drill ${drill}, asked by ${request.requestedBy ?? 'nobody'}: restore ${sayTarget(request.target)}`)}</p></header>
+<section><h2>Objective and measured</h2>${renderBars(evidence)}</section>
+<section><h2>What took how long <small>clocks count from the decision to restore</small></h2>${renderTimeline(evidence)}</section>
+<section class="long"><h2>What was proven <small>${sayCount(compared)} of ${sayCount(tables.length)} tables compared, row by row, with the living database</small></h2>${renderTables(tables)}</section>
+<section><h2>The last drills <small>${sayCount(drills.length)}</small></h2>${renderHistory(drills)}</section>
+<section class="long"><h2>Every check</h2>${renderStages(evidence.stages)}</section>
+<section class="long"><h2>Evidence</h2>${renderSeal(sealed)}${renderCalls(evidence)}</section>
+<footer>This page is drawn from the signed record and proves nothing by itself; the record does.</footer>
+</main></body></html>
+`
+}
+
+function sayTarget(target: unknown): string {
+  const { kind, at, identifier } = (target ?? {}) as { kind?: string; at?: string; identifier?: string }
+  if (kind === 'time' && at !== undefined) return `to ${sayTime(new Date(at).toISOString())}`
+  if (kind === 'snapshot') return `the snapshot ${identifier ?? ''}`
+  return kind === 'latest' ? 'to the newest restorable moment' : `to a ${kind ?? 'unknown'} moment`
+}
+
+function renderSeal({ evidence, sha256, signature }: SealedEvidence): string {
+  const rows: [string, string][] = [
+    ['Place in the chain', `${evidence.chain} #${evidence.sequence}`],
+    ['SHA-256', sha256],
+    ['Before it', evidence.previous ?? 'nothing: the first of its chain'],
+    ['Signed by', `${signature.key} (${signature.algorithm})`],
+    ['Execution', evidence.execution],
+    ['Code, configuration', `${evidence.code}, ${evidence.configDigest}`],
+    ['Verify', 'holdfast evidence verify <file or folder> --key <public key>'],
+  ]
+  return `<dl>${rows.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd><code>${escapeHtml(value)}</code></dd>`).join('')}</dl>`
 }
