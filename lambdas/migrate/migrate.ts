@@ -7,7 +7,12 @@ import { Refusal, sentence } from '../runtime/failure.ts'
 const LOCK = '7310868735423870318'
 
 /** The database is at `version`; `applied` names what this run added, nothing on a second run. */
-export type Migrated = { readonly version: number; readonly applied: readonly string[] }
+export type Migrated = {
+  readonly version: number
+  readonly applied: readonly string[]
+  /** What changed in, or is missing from, the set of archived tables; a line each. */
+  readonly archive: readonly string[]
+}
 
 export type MigrateOptions = {
   /** `schema.table` or `schema.*` patterns of the archive, as the session setting `holdfast.archive_tables` (JSON). */
@@ -28,7 +33,8 @@ export async function migrate(client: pg.Client, options: MigrateOptions = {}): 
   await client.query('select pg_catalog.pg_advisory_lock($1)', [LOCK])
   try {
     await prepare(client, options)
-    return await apply(client, options.folder ?? MIGRATIONS)
+    const migrated = await apply(client, options.folder ?? MIGRATIONS)
+    return { ...migrated, archive: await followTables(client, options.archiveTables ?? []) }
   } finally {
     await client.query('select pg_catalog.pg_advisory_unlock($1)', [LOCK])
   }
@@ -46,7 +52,7 @@ async function prepare(client: pg.Client, options: MigrateOptions): Promise<void
   await client.query('create schema if not exists holdfast')
 }
 
-async function apply(client: pg.Client, folder: string): Promise<Migrated> {
+async function apply(client: pg.Client, folder: string): Promise<Omit<Migrated, 'archive'>> {
   const postgrator = new Postgrator({
     migrationPattern: `${folder}*.sql`,
     driver: 'pg',
@@ -67,6 +73,18 @@ async function apply(client: pg.Client, folder: string): Promise<Migrated> {
       { cause },
     )
   }
+}
+
+/** The patterns may change without a migration: the publications follow them every time. */
+async function followTables(client: pg.Client, patterns: readonly string[]): Promise<readonly string[]> {
+  const known = await client.query(
+    "select pg_catalog.to_regprocedure('holdfast.set_archive_tables(text[])') is not null as known",
+  )
+  if (known.rows[0]?.known !== true) return []
+  const { rows } = await client.query('select thing, done, detail from holdfast.set_archive_tables($1)', [
+    patterns,
+  ])
+  return rows.map(row => `${row.thing}: ${row.detail}`)
 }
 
 async function inTransaction(client: pg.Client, script: string): Promise<void> {
