@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { buildSync, type Metafile } from 'esbuild'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { buildSync } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
 const OUTPUT = join(ROOT, '.holdfast', 'bundles')
@@ -21,28 +21,23 @@ export type Bundle = {
 }
 
 /** Bundles the verbs in one run of esbuild. Deterministic: the same sources give the same bytes anywhere. */
-export function bundle(verbs: readonly string[]): ReadonlyMap<string, Bundle> {
+export function bundle<Verb extends string>(verbs: readonly Verb[]): ReadonlyMap<Verb, Bundle> {
   for (const verb of verbs) requireHandler(verb)
-  for (const verb of verbs) rmSync(join(OUTPUT, verb), { recursive: true, force: true })
-  build(verbs)
-  if (verbs.includes('migrate'))
-    cpSync(MIGRATIONS, join(OUTPUT, 'migrate', 'migrations'), { recursive: true })
-  return new Map(verbs.map(verb => [verb, describe(join(OUTPUT, verb))]))
+  const code = build(verbs)
+  return new Map(verbs.map(verb => [verb, store(verb, code.get(verb) ?? new Uint8Array())] as const))
 }
 
 function requireHandler(verb: string): void {
-  const handler = join(ROOT, 'lambdas', verb, 'handler.ts')
-  if (!existsSync(handler))
+  if (!existsSync(join(ROOT, 'lambdas', verb, 'handler.ts')))
     throw new Error(`no handler at lambdas/${verb}/handler.ts\nHINT: write it, or take ${verb} from VERBS`)
 }
 
-function build(verbs: readonly string[]): Metafile | undefined {
-  mkdirSync(OUTPUT, { recursive: true })
-  return buildSync({
+function build(verbs: readonly string[]): ReadonlyMap<string, Uint8Array> {
+  const { outputFiles } = buildSync({
     absWorkingDir: ROOT,
-    entryPoints: Object.fromEntries(verbs.map(verb => [`${verb}/index`, `lambdas/${verb}/handler.ts`])),
+    entryPoints: Object.fromEntries(verbs.map(verb => [verb, `lambdas/${verb}/handler.ts`])),
     outdir: OUTPUT,
-    outExtension: { '.js': '.mjs' },
+    write: false,
     bundle: true,
     minify: true,
     format: 'esm',
@@ -53,15 +48,44 @@ function build(verbs: readonly string[]): Metafile | undefined {
     external: ['pg-native'],
     legalComments: 'none',
     logLevel: 'error',
-  }).metafile
+  })
+  return new Map(outputFiles.map(file => [file.path.slice(OUTPUT.length + 1, -'.js'.length), file.contents]))
 }
 
-function describe(path: string): Bundle {
+// The folder is named by its content and appears whole, so that two synths at once cannot disturb each other.
+function store(verb: string, code: Uint8Array): Bundle {
+  const extra = verb === 'migrate' ? migrations() : new Map<string, Uint8Array>()
+  const files = new Map<string, Uint8Array>([['index.mjs', code], ...extra])
+  const hash = hashOf(files)
+  const path = join(OUTPUT, verb, hash)
+  if (!existsSync(path)) publish(path, files)
+  return { path, hash, bytes: code.length }
+}
+
+function migrations(): ReadonlyMap<string, Uint8Array> {
+  const names = readdirSync(MIGRATIONS)
+    .filter(name => name.endsWith('.sql'))
+    .sort()
+  return new Map(names.map(name => [`migrations/${name}`, readFileSync(join(MIGRATIONS, name))]))
+}
+
+function hashOf(files: ReadonlyMap<string, Uint8Array>): string {
   const hash = createHash('sha256')
-  for (const file of readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort())
-    hash.update(file.slice(path.length)).update('\0').update(readFileSync(file)).update('\0')
-  return { path, hash: hash.digest('hex'), bytes: readFileSync(join(path, 'index.mjs')).length }
+  for (const [name, content] of files) hash.update(`${name}\0${content.length}\0`).update(content)
+  return hash.digest('hex')
+}
+
+function publish(path: string, files: ReadonlyMap<string, Uint8Array>): void {
+  const draft = `${path}.${randomUUID()}`
+  for (const [name, content] of files) {
+    mkdirSync(dirname(join(draft, name)), { recursive: true })
+    writeFileSync(join(draft, name), content)
+  }
+  try {
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    // Another synth was quicker with the same bytes.
+    if (!existsSync(path)) throw error
+  }
 }

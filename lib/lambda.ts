@@ -6,7 +6,9 @@ import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { Bundle } from './bundles.ts'
 import { createLogGroup } from './logs.ts'
+import { partitionOf } from './names.ts'
 import type { Network } from './network.ts'
+import { allow } from './permissions.ts'
 
 export type VerbProps = {
   readonly config: EnvironmentConfig
@@ -71,21 +73,13 @@ export class VerbFunction extends Construct {
     this.alias = new lambda.Alias(this, 'Live', { aliasName: 'live', version: this.function.currentVersion })
   }
 
-  #baseline({ network, durable, key }: VerbProps, logGroupArn: string): iam.PolicyStatement[] {
+  #baseline({ config, network, durable, key }: VerbProps, logGroupArn: string): iam.PolicyStatement[] {
     const statements = [
       allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroupArn]),
       allow(['kms:Decrypt'], [key.keyArn]),
     ]
     if (network) statements.push(allow(NETWORK_INTERFACES, ['*']))
-    if (durable)
-      statements.push(
-        allow(
-          ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState'],
-          [
-            `arn:${Stack.of(this).partition}:lambda:${Stack.of(this).region}:${Stack.of(this).account}:function:*`,
-          ],
-        ),
-      )
+    if (durable) statements.push(allow(DURABLE, [ownFunctions(config, Stack.of(this).region)]))
     return statements
   }
 }
@@ -100,11 +94,9 @@ const NETWORK_INTERFACES = [
   'ec2:UnassignPrivateIpAddresses',
 ]
 
-/** An Allow. Conditions as IAM writes them. */
-export function allow(
-  actions: readonly string[],
-  resources: readonly string[],
-  conditions?: iam.PolicyStatementProps['conditions'],
-): iam.PolicyStatement {
-  return new iam.PolicyStatement({ actions: [...actions], resources: [...resources], conditions })
+const DURABLE = ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState']
+
+// The function's own ARN would be a circle: the function waits for its role. Its name begins with its stack's.
+function ownFunctions(config: EnvironmentConfig, region: string): string {
+  return `arn:${partitionOf(region)}:lambda:${region}:${config.account}:function:${config.name}-*`
 }

@@ -1,15 +1,21 @@
+import { existsSync } from 'node:fs'
 import { type App, Tags } from 'aws-cdk-lib'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { bundle } from './bundles.ts'
 import { CacheStack } from './cache-stack.ts'
 import { DatabaseStack } from './database-stack.ts'
 import { FoundationStack } from './foundation-stack.ts'
 import { MonitoringStack } from './monitoring-stack.ts'
 import { stackName } from './names.ts'
+import { RecoveryStack } from './recovery-stack.ts'
 import { StandbyDatabaseStack } from './standby-database-stack.ts'
 import { StandbyFoundationStack } from './standby-foundation-stack.ts'
+import { StandbyRecoveryStack } from './standby-recovery-stack.ts'
+import { VERBS } from './verbs.ts'
 
 /** Every stack of one environment, each needing only those above it: there is no order in which a cycle could arise. */
 export function createStacks(app: App, config: EnvironmentConfig): void {
+  const bundles = bundle(VERBS.filter(verb => existsSync(`lambdas/${verb}/handler.ts`)))
   const standbyFoundation = new StandbyFoundationStack(app, stackName(config, 'standby-foundation'), config)
   const foundation = new FoundationStack(app, stackName(config, 'foundation'), config)
   // The home archives copy into the standby's: literal names do not tell CDK, so the order is said here.
@@ -28,6 +34,19 @@ export function createStacks(app: App, config: EnvironmentConfig): void {
   // The standby names its source by a literal ARN, so CDK does not see that the primary comes first.
   standbyDatabase?.addStackDependency(database)
   if (config.cache.enabled) new CacheStack(app, stackName(config, 'cache'), { config, foundation })
+  new RecoveryStack(app, stackName(config, 'recovery'), {
+    config,
+    foundation,
+    database,
+    bundles,
+  })
+  if (standbyDatabase)
+    new StandbyRecoveryStack(app, stackName(config, 'standby-recovery'), {
+      config,
+      foundation: standbyFoundation,
+      database: standbyDatabase,
+      bundles,
+    })
   new MonitoringStack(app, stackName(config, 'monitoring'), {
     config,
     region: config.region,

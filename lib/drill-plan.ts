@@ -1,0 +1,107 @@
+import { InvalidEnvironment } from '../config/fault.ts'
+import type { EnvironmentConfig, Mode } from '../config/schema.ts'
+
+const DAY = 86_400
+const MINUTES_A_DAY = 1_440
+// Minutes before the backup window at which a drill begins: the newest full backup is then as old as it gets.
+const LEAD_MINUTES = 60
+
+/** A drill that runs by itself. */
+export type PlannedDrill = {
+  /** Unique in its region, in Pascal case: the schedule's logical id. */
+  readonly id: string
+  readonly expression: string
+  readonly request: DrillInput
+}
+
+/** The request of `restore-drill`, as its request.ts reads it. */
+export type DrillInput = {
+  readonly mode: Mode
+  readonly target: { readonly kind: 'random' }
+  readonly region: 'home' | 'standby'
+  readonly objective: { readonly rpoSeconds: number; readonly rtoSeconds: number }
+  readonly coverageFloor: number
+  readonly assertions: EnvironmentConfig['assertions']
+  readonly negativeControl?: string
+  readonly requestedBy: string
+}
+
+// One fault a week of the month, so that every way to see a fault is itself proven every month.
+const CONTROLS = ['row-deleted', 'row-changed', 'index-dropped', 'grant-lost', 'wrong-time'] as const
+
+/** The drills of one region, from what the environment asks for. @throws InvalidEnvironment for a mode nothing rehearses */
+export function planDrills(config: EnvironmentConfig, region: 'home' | 'standby'): readonly PlannedDrill[] {
+  const mode: Mode = region === 'home' ? 'bad-write' : 'region-loss'
+  refuseOthers(config)
+  const drill = config.drills[mode]
+  if (drill === undefined) return []
+  const request = requestOf(config, mode, region)
+  const planned: PlannedDrill[] = [
+    {
+      id: pascal(mode),
+      expression:
+        drill.at === 'before-backup-window'
+          ? beforeBackupWindow(drill.every, config.database.backup.window)
+          : `rate(${Math.max(1, Math.round(drill.every / DAY))} ${drill.every < 2 * DAY ? 'day' : 'days'})`,
+      request,
+    },
+  ]
+  if (region === 'standby') return planned
+  return [
+    ...planned,
+    ...CONTROLS.map((fault, week) => ({
+      id: `Control${pascal(fault)}`,
+      // Saturdays, noon: far from backups and maintenance, and a working day follows only after a pause.
+      expression: `cron(0 12 ? * 7#${week + 1} *)`,
+      request: { ...request, negativeControl: fault, requestedBy: `negative control ${fault}` },
+    })),
+  ]
+}
+
+function requestOf(config: EnvironmentConfig, mode: Mode, region: 'home' | 'standby'): DrillInput {
+  const objective = config.objectives[mode]
+  const drill = config.drills[mode]
+  if (objective === undefined || drill === undefined)
+    throw new InvalidEnvironment('the configuration', [
+      {
+        path: `objectives["${mode}"]`,
+        value: undefined,
+        sentence: `a drill rehearses ${mode}, and no objective says what it must keep`,
+        hint: `state rpo and rto for ${mode}, or take its drill away`,
+      },
+    ])
+  return {
+    mode,
+    target: { kind: 'random' },
+    region,
+    objective: { rpoSeconds: objective.rpo, rtoSeconds: objective.rto },
+    coverageFloor: drill.coverageFloor,
+    assertions: config.assertions,
+    requestedBy: `schedule ${mode}`,
+  }
+}
+
+function refuseOthers(config: EnvironmentConfig): void {
+  const faults = (['instance-loss', 'account-loss'] as const)
+    .filter(mode => config.drills[mode] !== undefined)
+    .map(mode => ({
+      path: `drills["${mode}"]`,
+      value: config.drills[mode],
+      sentence: 'no function rehearses this mode yet, so the drill would never run',
+      hint: 'schedule bad-write or region-loss',
+    }))
+  if (faults.length > 0) throw new InvalidEnvironment('the configuration', faults)
+}
+
+// Daily, weekly on Wednesday or monthly on the first: whichever is at least as often as asked.
+function beforeBackupWindow(every: number, window: string): string {
+  const [hours, minutes] = window.split('-')[0]?.split(':').map(Number) ?? []
+  const begin = ((hours ?? 0) * 60 + (minutes ?? 0) - LEAD_MINUTES + MINUTES_A_DAY) % MINUTES_A_DAY
+  const at = `${begin % 60} ${Math.floor(begin / 60)}`
+  if (every < 7 * DAY) return `cron(${at} * * ? *)`
+  return every < 31 * DAY ? `cron(${at} ? * WED *)` : `cron(${at} 1 * ? *)`
+}
+
+function pascal(text: string): string {
+  return text.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
+}

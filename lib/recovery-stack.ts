@@ -1,0 +1,106 @@
+import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { Trigger } from 'aws-cdk-lib/triggers'
+import type { Construct } from 'constructs'
+import type { EnvironmentConfig } from '../config/schema.ts'
+import type { DatabaseStack } from './database-stack.ts'
+import type { FoundationStack } from './foundation-stack.ts'
+import { type Bundles, RegionFunctions } from './region-functions.ts'
+import { RegionStack } from './region-stack.ts'
+import {
+  archiverSettings,
+  backupVerificationSettings,
+  heartbeatSettings,
+  migrateSettings,
+  rollForwardSettings,
+} from './verbs.ts'
+
+export type RecoveryStackProps = {
+  readonly config: EnvironmentConfig
+  readonly foundation: FoundationStack
+  readonly database: DatabaseStack
+  readonly bundles: Bundles
+}
+
+/** What proves, in the home region, that the database comes back. */
+export class RecoveryStack extends RegionStack {
+  constructor(scope: Construct, id: string, { config, foundation, database, bundles }: RecoveryStackProps) {
+    super(scope, id, config, config.region)
+    const { keys, network, buckets } = foundation
+    const { primary, groups, secretArn } = database
+    const functions = new RegionFunctions(this, 'Functions', {
+      config,
+      region: config.region,
+      keys,
+      network,
+      groups,
+      reference: {
+        identifier: config.name,
+        host: primary.attrEndpointAddress,
+        resourceId: primary.attrDbiResourceId,
+      },
+      bundles,
+    })
+    if (bundles.has('migrate')) this.#migrate(functions, secretArn)
+    this.#everyMinute(functions, config, bundles)
+    if (bundles.has('backup-verification')) this.#verify(functions, config)
+    if (bundles.has('examine')) functions.addDrill('home')
+    functions.addReaper()
+    outputBuckets(this, buckets)
+    new CfnOutput(this, 'EvidenceKeyArn', { value: keys.evidence.keyArn })
+  }
+
+  // The schema must be there before anything is scheduled that writes into it.
+  #migrate(functions: RegionFunctions, secretArn: string): void {
+    const migrate = functions.add('migrate', migrateSettings(functions.surroundings('migrate'), secretArn))
+    new Trigger(this, 'Migration', {
+      handler: migrate.function,
+      timeout: Duration.minutes(14),
+      executeBefore: [functions.schedules],
+    })
+  }
+
+  #everyMinute(functions: RegionFunctions, config: EnvironmentConfig, bundles: Bundles): void {
+    if (!bundles.has('heartbeat')) return
+    const heartbeat = functions.add('heartbeat', heartbeatSettings(functions.surroundings('heartbeat')))
+    functions.schedules.add('Heartbeat', {
+      expression: 'rate(1 minute)',
+      description: 'a heartbeat a second',
+      target: heartbeat.alias.functionArn,
+    })
+    if (!config.archive.enabled) return
+    if (!bundles.has('archiver')) return
+    const archiver = functions.add('archiver', archiverSettings(functions.surroundings('archiver')))
+    functions.schedules.add('Archiver', {
+      expression: 'rate(1 minute)',
+      description: 'the change stream into the archive',
+      target: archiver.alias.functionArn,
+    })
+    if (!bundles.has('roll-forward')) return
+    functions.add('roll-forward', rollForwardSettings(functions.surroundings('roll-forward')))
+    if (bundles.has('archive-verification')) functions.addArchiveVerification()
+  }
+
+  #verify(functions: RegionFunctions, config: EnvironmentConfig): void {
+    const verb = 'backup-verification'
+    const verification = functions.add(verb, backupVerificationSettings(functions.surroundings(verb)))
+    functions.schedules.add('BackupVerification', {
+      // An hour after the daily recovery point and the automated backup of any environment have been begun.
+      expression: afterBackupWindow(config.database.backup.window),
+      description: 'every backup is there, recent and locked',
+      target: verification.alias.functionArn,
+      retries: 2,
+    })
+  }
+}
+
+function afterBackupWindow(window: string): string {
+  const [hours, minutes] = window.split('-')[1]?.split(':').map(Number) ?? []
+  return `cron(${minutes ?? 0} ${((hours ?? 0) + 2) % 24} * * ? *)`
+}
+
+/** The names of the region's archives, for people and for what deploys this. */
+export function outputBuckets(stack: RegionStack, buckets: FoundationStack['buckets']): void {
+  new CfnOutput(stack, 'SegmentsBucket', { value: buckets.segments.ref })
+  new CfnOutput(stack, 'ExportsBucket', { value: buckets.exports.ref })
+  new CfnOutput(stack, 'EvidenceBucket', { value: buckets.evidence.ref })
+}

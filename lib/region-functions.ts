@@ -1,0 +1,114 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import { Construct } from 'constructs'
+import type { EnvironmentConfig } from '../config/schema.ts'
+import type { Bundle } from './bundles.ts'
+import type { DatabaseGroups } from './database-groups.ts'
+import { type PlannedDrill, planDrills } from './drill-plan.ts'
+import type { Keys } from './keys.ts'
+import { VerbFunction } from './lambda.ts'
+import type { Network } from './network.ts'
+import { Schedules } from './schedules.ts'
+import {
+  archiveVerificationSettings,
+  examineSettings,
+  type Instance,
+  reaperSettings,
+  restoreDrillSettings,
+  type Surroundings,
+  type Verb,
+  type VerbSettings,
+} from './verbs.ts'
+
+export type Bundles = ReadonlyMap<Verb, Bundle>
+
+export type RegionFunctionsProps = {
+  readonly config: EnvironmentConfig
+  readonly region: string
+  readonly keys: Keys
+  readonly network: Network
+  readonly groups: DatabaseGroups
+  readonly reference: Instance
+  readonly bundles: Bundles
+}
+
+/** The functions and the clockwork of one region. Each verb's alias is an output of the stack: `ReaperArn` and so on. */
+export class RegionFunctions extends Construct {
+  readonly schedules: Schedules
+  readonly #props: RegionFunctionsProps
+
+  constructor(scope: Construct, id: string, props: RegionFunctionsProps) {
+    super(scope, id)
+    this.#props = props
+    this.schedules = new Schedules(this, 'Schedules', { config: props.config, key: props.keys.data })
+  }
+
+  /** What a verb finds around it. */
+  surroundings(verb: Verb): Surroundings {
+    return { ...this.#props, code: this.#bundle(verb).hash }
+  }
+
+  add(verb: Verb, { inNetwork, ...settings }: VerbSettings): VerbFunction {
+    const { config, keys, network } = this.#props
+    const added = new VerbFunction(this, pascal(verb), {
+      ...settings,
+      config,
+      bundle: this.#bundle(verb),
+      key: keys.data,
+      network: inNetwork ? network : undefined,
+    })
+    new CfnOutput(this, `${pascal(verb)}Output`, { value: added.alias.functionArn }).overrideLogicalId(
+      `${pascal(verb)}Arn`,
+    )
+    return added
+  }
+
+  /** The examiner, the drill and its schedules. */
+  addDrill(region: 'home' | 'standby'): readonly PlannedDrill[] {
+    const examine = this.add('examine', examineSettings(this.surroundings('examine')))
+    const examineArn = examine.alias.functionArn
+    const drill = this.add(
+      'restore-drill',
+      restoreDrillSettings(this.surroundings('restore-drill'), examineArn),
+    )
+    const planned = planDrills(this.#props.config, region)
+    for (const { id, expression, request } of planned)
+      this.schedules.add(id, {
+        expression,
+        description: `drill: ${request.requestedBy}`,
+        target: drill.alias.functionArn,
+        input: request,
+        retries: 2,
+      })
+    return planned
+  }
+
+  addReaper(): void {
+    const reaper = this.add('reaper', reaperSettings(this.surroundings('reaper')))
+    this.schedules.add('Reaper', {
+      expression: 'rate(1 hour)',
+      description: 'deletes what a drill left behind',
+      target: reaper.alias.functionArn,
+    })
+  }
+
+  addArchiveVerification(): void {
+    const verb = 'archive-verification'
+    const verification = this.add(verb, archiveVerificationSettings(this.surroundings(verb)))
+    this.schedules.add('ArchiveVerification', {
+      expression: 'rate(1 day)',
+      description: 'reads the archive back',
+      target: verification.alias.functionArn,
+      retries: 2,
+    })
+  }
+
+  #bundle(verb: Verb): Bundle {
+    const bundle = this.#props.bundles.get(verb)
+    if (bundle === undefined) throw new Error(`${verb} was not bundled`)
+    return bundle
+  }
+}
+
+function pascal(verb: string): string {
+  return verb.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())
+}
