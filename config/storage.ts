@@ -13,5 +13,8 @@ export const GP3_LARGE = { iops: 12_000, throughput: 500, mostIops: 64_000, most
 /** io2 Block Express: IOPS in all, and for each GiB. */
 export const IO2 = { leastIops: 1_000, mostIops: 256_000, perGib: 1_000 } as const
 
-/** Autoscaling's ceiling must leave room for one step: at least a tenth above the allocated size. */
-export const AUTOSCALING_ROOM = 1.1
+/** GiB that autoscaling's ceiling must have at least: a tenth above the allocated size, for one step of growth. */
+export function leastCeiling(size: number): number {
+  // In whole tenths: 100 * 1.1 is more than 110 to a computer.
+  return Math.ceil((size * 11) / 10)
+}

@@ -1,4 +1,4 @@
-import { AUTOSCALING_ROOM, GP3_LARGE, GP3_STRIPED_FROM, IO2, SIZE } from '../storage.ts'
+import { GP3_LARGE, GP3_STRIPED_FROM, IO2, leastCeiling, SIZE } from '../storage.ts'
 import { type Rule, when } from './rule.ts'
 
 const mustHaveASize: Rule = ({ database: { storage } }) => {
@@ -14,11 +14,11 @@ const mustHaveASize: Rule = ({ database: { storage } }) => {
 
 const mustHaveRoomToGrow: Rule = ({ database: { storage } }) =>
   when(
-    storage.max < storage.size * AUTOSCALING_ROOM,
+    storage.max < leastCeiling(storage.size),
     'database.storage.max',
     storage.max,
     `autoscaling's ceiling must be at least a tenth above the size of ${storage.size} GiB`,
-    `use at least ${Math.ceil(storage.size * AUTOSCALING_ROOM)}`,
+    `use at least ${leastCeiling(storage.size)}`,
   )
 
 const mustNotGrowPastTheEnd: Rule = ({ database: { storage } }) =>

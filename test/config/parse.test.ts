@@ -1,0 +1,133 @@
+import { expect, test } from '@jest/globals'
+import { PostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
+import { ENVIRONMENTS, loadEnvironment } from '../../config/environments.ts'
+import { InvalidEnvironment } from '../../config/fault.ts'
+import { parseConfig } from '../../config/parse.ts'
+import { VERSIONS } from '../../config/rules/instances.ts'
+import { draft, faultsOf } from './draft.ts'
+
+test('fills defaults, counts durations in seconds and derives the name', () => {
+  const config = parseConfig(draft({ pool: undefined, standby: undefined, evidence: undefined }))
+  expect(config.name).toBe('shop-prod')
+  expect(config.objectives['bad-write']).toEqual({ rpo: 300, rto: 3_600 })
+  expect(config.database.backup.retention).toBe(1_209_600)
+  expect(config.pool).toEqual({
+    enabled: true,
+    maxConnectionsPercent: 80,
+    borrowTimeout: 10,
+    idleClientTimeout: 1_800,
+  })
+  expect(config.standby).toEqual({ enabled: true, multiAz: false })
+  expect(config.evidence).toEqual({ retention: 31_536_000 })
+})
+
+test.each([...ENVIRONMENTS.keys()])('finds no fault in %s', name => {
+  expect(loadEnvironment(name).environment).toBe(name)
+})
+
+test('sizes the three environments as agreed', () => {
+  const [dev, staging, prod] = ['dev', 'staging', 'prod'].map(loadEnvironment)
+  expect(dev?.database.instance).toBe('t3.medium')
+  expect(dev?.network.zones).toBe(2)
+  expect(staging?.database.replicas.map(replica => replica.name)).toEqual(['read-1'])
+  expect(prod?.database.instance).toBe('r6g.xlarge')
+  expect(prod?.database.multiAz).toBe(true)
+  expect(prod?.database.replicas.map(replica => replica.name)).toEqual(['read-1', 'read-2', 'analytics'])
+  expect(prod?.cache.nodes).toBe(3)
+  expect([prod?.region, prod?.standbyRegion]).toEqual(['us-east-1', 'us-west-2'])
+})
+
+test('refuses an unknown environment with the list of known ones', () => {
+  expect(() => loadEnvironment('production')).toThrow(
+    'env = "production": no environment has this name\n  HINT: use one of: dev, staging, prod',
+  )
+})
+
+test('tells an unknown key, and the keys that are known there', () => {
+  expect(faultsOf({ database: { instnce: 'r6g.large' } })).toEqual([
+    {
+      path: 'database.instnce',
+      value: 'r6g.large',
+      sentence: 'this key is not known',
+      hint: expect.stringContaining('engineVersion, instance, name'),
+    },
+  ])
+})
+
+test('tells what is missing, with an example', () => {
+  expect(faultsOf({ account: undefined })).toEqual([
+    {
+      path: 'account',
+      value: undefined,
+      sentence: 'this is required',
+      hint: 'write something like "111111111111"',
+    },
+  ])
+})
+
+test('tells a missing value from one of the wrong kind', () => {
+  expect(faultsOf({ database: { storage: { size: '100' } } })).toEqual([
+    {
+      path: 'database.storage.size',
+      value: '100',
+      sentence: 'expected number, received string',
+      hint: 'write something like 100',
+    },
+  ])
+})
+
+test.each([
+  ['15', 'want a whole number and a unit s, m, h or d, like "15m"'],
+  ['1.5h', 'want a whole number and a unit s, m, h or d, like "15m"'],
+])('refuses the duration %p', (rto, sentence) => {
+  expect(faultsOf({ objectives: { 'bad-write': { rto } } })).toEqual([
+    expect.objectContaining({ path: "objectives['bad-write'].rto", value: rto, sentence }),
+  ])
+})
+
+test('reports faults of shape and of meaning together', () => {
+  const paths = faultsOf({ account: '123', standbyRegion: 'us-east-1', cache: { nodes: 1 } }).map(f => f.path)
+  expect(paths).toEqual(['account', 'standbyRegion', 'cache.nodes'])
+})
+
+test('says nothing about a value that nobody wrote', () => {
+  // The stand-in for size is 100 and for max is 500: neither may be judged against the other's real value.
+  expect(faultsOf({ database: { storage: { size: 'big', max: 50 } } }).map(fault => fault.path)).toEqual([
+    'database.storage.size',
+  ])
+})
+
+test('judges nothing derived from a name that has the wrong shape', () => {
+  expect(faultsOf({ app: `A${'x'.repeat(40)}` }).map(fault => fault.path)).toEqual(['app'])
+})
+
+test.each([[undefined], [null], ['prod'], [[]]])('refuses %p with sentences instead of a crash', input => {
+  expect(() => parseConfig(input)).toThrow(InvalidEnvironment)
+})
+
+test('carries every fault in one error, in one message', () => {
+  const input = draft({ owner: '', region: 'nowhere', logs: { retention: '2d' } })
+  try {
+    parseConfig(input)
+    throw new Error('was accepted')
+  } catch (error) {
+    if (!(error instanceof InvalidEnvironment)) throw error
+    expect(error.faults.map(fault => fault.path)).toEqual([
+      'owner',
+      'region',
+      'logs.retention',
+      'budget.prices',
+    ])
+    expect(error.message).toMatch(/^environment shop-prod has 4 faults\n\nowner = "": a tag takes/)
+    expect(error.message.match(/HINT:/g)).toHaveLength(4)
+  }
+})
+
+test('knows the versions that RDS offers', () => {
+  const offered = Object.keys(PostgresEngineVersion).flatMap(key => {
+    const match = /^VER_(\d+)_(\d+)$/.exec(key)
+    return match ? [[match[1] ?? '', Number(match[2])] as const] : []
+  })
+  for (const [major, newest] of Object.entries(VERSIONS))
+    expect(Math.max(...offered.filter(([each]) => each === major).map(([, minor]) => minor))).toBe(newest)
+})
