@@ -10,7 +10,6 @@ import { Vault } from './vault.ts'
 export class FoundationStack extends RegionStack {
   readonly keys: Keys
   readonly network: Network
-  readonly buckets: Buckets
 
   constructor(scope: Construct, id: string, config: EnvironmentConfig) {
     const { region } = config
@@ -22,7 +21,7 @@ export class FoundationStack extends RegionStack {
       key: this.keys.data,
       secretsEndpoint: true,
     })
-    this.buckets = new Buckets(this, 'Archives', {
+    new Buckets(this, 'Archives', {
       config,
       region,
       key: this.keys.data,

@@ -56,7 +56,8 @@ export class VerbFunction extends Construct {
       timeout: Duration.seconds(props.timeout),
       environment: { ...props.environment },
       environmentEncryption: key,
-      loggingFormat: lambda.LoggingFormat.JSON,
+      // Text, since the JSON format would wrap the lines that CloudWatch turns into metrics.
+      loggingFormat: lambda.LoggingFormat.TEXT,
       logGroup,
       role,
       durableConfig: props.durable,

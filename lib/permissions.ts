@@ -1,11 +1,15 @@
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
+import { ACTIONS as BACKUP_VERIFICATION } from '../lambdas/backup-verification/names.ts'
 import { USER as EXAMINE } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
-import { COPY_PREFIX, TAGS } from '../lambdas/restore-drill/names.ts'
+import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
+import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
 import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
 import { bucketArn, connectArn, drillGroup, partitionOf, productionIdentifiers, rdsArn } from './names.ts'
+
+const TAGGING = 'rds:AddTagsToResource'
 
 /** Where a statement holds: the environment and one of its regions. */
 export type Place = { readonly config: EnvironmentConfig; readonly region: string }
@@ -83,35 +87,17 @@ export function migrateMay(secretArn: string): iam.PolicyStatement[] {
 /** `backup-verification` looks at everything that protects the database, in both regions, and changes nothing. */
 export function backupVerificationMay(config: EnvironmentConfig): iam.PolicyStatement[] {
   const regions = [config.region, config.standbyRegion]
-  const inBoth = { StringEquals: { 'aws:RequestedRegion': regions } }
   const buckets = regions.flatMap(region =>
     (['segments', 'exports', 'evidence'] as const).map(purpose => bucketArn(config, purpose, region)),
   )
   return [
     allow(
-      [
-        'rds:DescribeDBInstances',
-        'rds:DescribeDBInstanceAutomatedBackups',
-        'rds:DescribeDBSnapshots',
-        'rds:DescribeExportTasks',
-        'rds:ListTagsForResource',
-        'backup:DescribeBackupVault',
-        'backup:ListRecoveryPointsByBackupVault',
-        'backup:ListRecoveryPointsByResource',
-        'kms:DescribeKey',
-        'kms:ListAliases',
-      ],
+      BACKUP_VERIFICATION.filter(action => !action.startsWith('s3:')),
       ['*'],
-      inBoth,
+      { StringEquals: { 'aws:RequestedRegion': regions } },
     ),
     allow(
-      [
-        's3:GetBucketObjectLockConfiguration',
-        's3:GetBucketVersioning',
-        's3:GetEncryptionConfiguration',
-        's3:GetReplicationConfiguration',
-        's3:ListBucket',
-      ],
+      BACKUP_VERIFICATION.filter(action => action.startsWith('s3:')),
       buckets,
     ),
   ]
@@ -134,37 +120,28 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
   const copies = copiesArn(place)
   const requestTag = { StringLike: { [`aws:RequestTag/${TAGS.drill}`]: '*' } }
   return [
+    allow(DRILL.look, ['*'], { StringEquals: { 'aws:RequestedRegion': [region] } }),
     allow(
-      [
-        'rds:DescribeDBInstances',
-        'rds:DescribeDBInstanceAutomatedBackups',
-        'rds:DescribeDBSnapshots',
-        'rds:ListTagsForResource',
-      ],
-      ['*'],
-      { StringEquals: { 'aws:RequestedRegion': [region] } },
-    ),
-    allow(
-      ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot'],
+      DRILL.restore.filter(action => action !== TAGGING),
       restoreResources(place),
       requestTag,
     ),
-    allow(['rds:AddTagsToResource'], [copies], requestTag),
-    allow(['rds:ModifyDBInstance', 'rds:DeleteDBInstance'], [copies], carriesDrillTag()),
+    allow([TAGGING], [copies], requestTag),
+    allow(DRILL.own, [copies], carriesDrillTag()),
     // The restored disk is encrypted with the key of its source; RDS takes a grant in the caller's name.
     allow(['kms:CreateGrant', 'kms:DescribeKey'], [dataKeyArn], {
       StringEquals: { 'kms:ViaService': `rds.${region}.amazonaws.com` },
     }),
-    allow(['lambda:InvokeFunction'], [examineArn]),
-    allow(['kms:Sign', 'kms:GetPublicKey'], [evidenceKeyArn]),
-    allow(['s3:PutObject', 's3:PutObjectRetention', 's3:GetObject'], [`${evidence}/*`]),
-    allow(['s3:ListBucket'], [evidence]),
+    allow(DRILL.examine, [examineArn]),
+    allow(DRILL.sign, [evidenceKeyArn]),
+    allow(DRILL.keep, [`${evidence}/evidence/*`, `${evidence}/reports/*`]),
+    allow(DRILL.list, [evidence]),
     allow(['kms:GenerateDataKey', 'kms:Decrypt'], [dataKeyArn]),
     ...protectProduction(config),
     new iam.PolicyStatement({
       sid: 'TagsOnCopiesOnly',
       effect: iam.Effect.DENY,
-      actions: ['rds:AddTagsToResource', 'rds:RemoveTagsFromResource'],
+      actions: [TAGGING, 'rds:RemoveTagsFromResource'],
       notResources: [copies],
     }),
   ]
@@ -172,12 +149,14 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
 
 /** `reaper` deletes what a drill left behind, recognised by name and by tag. */
 export function reaperMay(place: Place): iam.PolicyStatement[] {
+  const { config, region } = place
   return [
-    allow(['rds:DescribeDBInstances', 'rds:ListTagsForResource'], ['*'], {
-      StringEquals: { 'aws:RequestedRegion': [place.region] },
-    }),
-    allow(['rds:DeleteDBInstance'], [copiesArn(place)], carriesDrillTag()),
-    ...protectProduction(place.config),
+    allow(REAPER.look, ['*'], { StringEquals: { 'aws:RequestedRegion': [region] } }),
+    allow(REAPER.reapInstances, [copiesArn(place)], carriesDrillTag()),
+    allow(REAPER.reapSnapshots, [rdsArn(config, region, 'snapshot', `${COPY_PREFIX}${config.name}-*`)]),
+    // RDS names automated backups itself, so only the tag tells whose they are.
+    allow(REAPER.reapBackups, [rdsArn(config, region, 'auto-backup', '*')], carriesDrillTag()),
+    ...protectProduction(config),
   ]
 }
 

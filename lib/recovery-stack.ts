@@ -4,6 +4,8 @@ import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { DatabaseStack } from './database-stack.ts'
 import type { FoundationStack } from './foundation-stack.ts'
+import type { Keys } from './keys.ts'
+import { bucketName } from './names.ts'
 import { type Bundles, RegionFunctions } from './region-functions.ts'
 import { RegionStack } from './region-stack.ts'
 import {
@@ -25,7 +27,7 @@ export type RecoveryStackProps = {
 export class RecoveryStack extends RegionStack {
   constructor(scope: Construct, id: string, { config, foundation, database, bundles }: RecoveryStackProps) {
     super(scope, id, config, config.region)
-    const { keys, network, buckets } = foundation
+    const { keys, network } = foundation
     const { primary, groups, secretArn } = database
     const functions = new RegionFunctions(this, 'Functions', {
       config,
@@ -45,8 +47,7 @@ export class RecoveryStack extends RegionStack {
     if (bundles.has('backup-verification')) this.#verify(functions, config)
     if (bundles.has('examine')) functions.addDrill('home')
     functions.addReaper()
-    outputBuckets(this, buckets)
-    new CfnOutput(this, 'EvidenceKeyArn', { value: keys.evidence.keyArn })
+    outputArchives(this, config, keys)
   }
 
   // The schema must be there before anything is scheduled that writes into it.
@@ -98,9 +99,10 @@ function afterBackupWindow(window: string): string {
   return `cron(${minutes ?? 0} ${((hours ?? 0) + 2) % 24} * * ? *)`
 }
 
-/** The names of the region's archives, for people and for what deploys this. */
-export function outputBuckets(stack: RegionStack, buckets: FoundationStack['buckets']): void {
-  new CfnOutput(stack, 'SegmentsBucket', { value: buckets.segments.ref })
-  new CfnOutput(stack, 'ExportsBucket', { value: buckets.exports.ref })
-  new CfnOutput(stack, 'EvidenceBucket', { value: buckets.evidence.ref })
+/** The region's archives and the key that signs evidence, for people and for what deploys this. */
+export function outputArchives(stack: RegionStack, config: EnvironmentConfig, keys: Keys): void {
+  new CfnOutput(stack, 'SegmentsBucket', { value: bucketName(config, 'segments', stack.region) })
+  new CfnOutput(stack, 'ExportsBucket', { value: bucketName(config, 'exports', stack.region) })
+  new CfnOutput(stack, 'EvidenceBucket', { value: bucketName(config, 'evidence', stack.region) })
+  new CfnOutput(stack, 'EvidenceKeyArn', { value: keys.evidence.keyArn })
 }

@@ -10,7 +10,6 @@ import { Vault } from './vault.ts'
 export class StandbyFoundationStack extends RegionStack {
   readonly keys: Keys
   readonly network: Network
-  readonly buckets: Buckets
 
   constructor(scope: Construct, id: string, config: EnvironmentConfig) {
     const region = config.standbyRegion
@@ -22,7 +21,7 @@ export class StandbyFoundationStack extends RegionStack {
       key: this.keys.data,
       secretsEndpoint: config.standby.enabled,
     })
-    this.buckets = new Buckets(this, 'Archives', { config, region, key: this.keys.data })
+    new Buckets(this, 'Archives', { config, region, key: this.keys.data })
     if (config.vault.enabled) new Vault(this, 'Vault', { config, key: this.keys.data, lock: 'compliance' })
   }
 }

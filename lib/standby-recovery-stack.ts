@@ -1,8 +1,7 @@
-import { CfnOutput } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { standbyIdentifier } from './names.ts'
-import { outputBuckets } from './recovery-stack.ts'
+import { outputArchives } from './recovery-stack.ts'
 import { type Bundles, RegionFunctions } from './region-functions.ts'
 import { RegionStack } from './region-stack.ts'
 import type { StandbyDatabaseStack } from './standby-database-stack.ts'
@@ -38,7 +37,6 @@ export class StandbyRecoveryStack extends RegionStack {
     // Without a living instance in this region there is nothing that a copy could be compared with.
     if (bundles.has('examine') && standby) functions.addDrill('standby')
     functions.addReaper()
-    outputBuckets(this, foundation.buckets)
-    new CfnOutput(this, 'EvidenceKeyArn', { value: foundation.keys.evidence.keyArn })
+    outputArchives(this, config, foundation.keys)
   }
 }
