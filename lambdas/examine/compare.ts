@@ -1,0 +1,318 @@
+import { sentence, Transient } from '../runtime/failure.ts'
+import { both, type Chunk, compareChunks, SideError } from './chunk.ts'
+import { type History, readHistory } from './history.ts'
+import { compareDropped, compareWhole } from './multiset.ts'
+import { BLOCK, WHOLE } from './plan.ts'
+import { address, hashingOf, type Relation, readColumnTypes, readRelations, rowOf } from './relations.ts'
+import { type BlockRange, type CompareAnswer, type CompareRequest, judgeTables } from './request.ts'
+import type { Lane } from './rows.ts'
+import { openSession } from './session.ts'
+import type { Side } from './side.ts'
+import { NOTHING, openTally, type Tally } from './tally.ts'
+import type { TypeRow } from './types.ts'
+
+/** Blocks in one statement: 32 MB, about a tenth of a second. */
+const CHUNK = 4096
+
+/** Tables in one statement: with thousands of small ones, round trips would cost more than rows. */
+const TOGETHER = 50
+
+type Catalog = {
+  readonly primary: ReadonlyMap<number, Relation>
+  readonly copy: ReadonlyMap<number, Relation>
+  readonly types: {
+    readonly primary: ReadonlyMap<number, TypeRow>
+    readonly copy: ReadonlyMap<number, TypeRow>
+  }
+}
+
+type Job =
+  | { readonly kind: 'chunks'; readonly chunks: readonly Chunk[]; readonly blocks: number }
+  | { readonly kind: 'whole'; readonly table: number; readonly blocks: number }
+  | { readonly kind: 'dropped'; readonly table: number; readonly blocks: number }
+
+type Work = {
+  readonly catalog: Catalog
+  readonly history: History
+  readonly tallies: Map<number, Tally>
+  readonly rest: BlockRange[]
+}
+
+/**
+ * Compares one batch of block ranges. Every statement has a snapshot of its own, which the rule allows because it
+ * judges each row by itself; so nothing holds the primary's horizon for longer than one statement.
+ * @throws Transient `SideLost` when a server went away: the same request can be made again
+ */
+export async function compare(
+  request: CompareRequest,
+  sides: { readonly primary: Side; readonly copy: Side },
+): Promise<CompareAnswer> {
+  const lanes: Lane[] = []
+  try {
+    for (let at = 0; at < (request.concurrency ?? 2); at += 1) lanes.push(await openLane(sides))
+    const [first] = lanes
+    if (!first) throw new Error('concurrency must be at least 1')
+    return await compareOver(lanes, first, request)
+  } catch (error) {
+    if (isLost(error))
+      throw new Transient('SideLost', `the ${(error as SideError).side} went away`, { cause: error })
+    throw error
+  } finally {
+    await Promise.allSettled(lanes.flatMap(lane => [lane.primary.end(), lane.copy.end()]))
+  }
+}
+
+async function openLane(sides: { readonly primary: Side; readonly copy: Side }): Promise<Lane> {
+  const primary = await openSession(sides.primary)
+  try {
+    return { primary, copy: await openSession(sides.copy, { statementTimeout: 600_000 }) }
+  } catch (error) {
+    await primary.end()
+    throw error
+  }
+}
+
+async function compareOver(
+  lanes: readonly Lane[],
+  first: Lane,
+  request: CompareRequest,
+): Promise<CompareAnswer> {
+  const end = Date.now() + (request.budgetMs ?? 600_000)
+  const tables = [...new Set(request.batch.map(([table]) => table))]
+  const work: Work = {
+    catalog: await readCatalog(first, tables),
+    history: await readHistory(first.primary, first.copy, request.boundary, request.cut),
+    tallies: new Map(),
+    rest: [],
+  }
+  const jobs = jobsOf(request.batch, work)
+  let blocks = 0
+  await Promise.all(
+    lanes.map(async lane => {
+      for (let job = jobs.shift(); job; job = jobs.shift()) {
+        if (Date.now() > end) work.rest.push(...rangesOf(job))
+        else {
+          await run(lane, job, work)
+          blocks += job.blocks
+        }
+      }
+    }),
+  )
+  await redoRewritten(first, work)
+  const results = [...work.tallies.values()].map(tally => tally.result())
+  return { checks: judgeTables(results), tables: results, rest: joined(work.rest), bytes: blocks * BLOCK }
+}
+
+async function readCatalog(lane: Lane, tables: readonly number[]): Promise<Catalog> {
+  const [primary, copy] = await both(readRelations(lane.primary, tables), readRelations(lane.copy, tables))
+  const [theirs, mine] = await both(
+    readColumnTypes(lane.primary, primary.values()),
+    readColumnTypes(lane.copy, copy.values()),
+  )
+  return { primary, copy, types: { primary: theirs, copy: mine } }
+}
+
+const blocksOf = (relation: Relation | undefined) => Math.ceil((relation?.bytes ?? 0) / BLOCK)
+
+function jobsOf(batch: readonly BlockRange[], work: Work): Job[] {
+  const jobs: Job[] = []
+  const chunks: Chunk[] = []
+  for (const [table, from, to] of batch) {
+    const copy = work.catalog.copy.get(table)
+    const primary = work.catalog.primary.get(table)
+    if (!copy) throw new Error(`the copy has no table with oid ${table}`)
+    if (!primary) {
+      if (from <= 0) jobs.push({ kind: 'dropped', table, blocks: blocksOf(copy) })
+      continue
+    }
+    if (from === WHOLE) jobs.push({ kind: 'whole', table, blocks: blocksOf(copy) })
+    else if (primary.filenode !== copy.filenode) work.rest.push([table, WHOLE, null])
+    else chunks.push(...chunksOf(copy, primary, from, to, work))
+  }
+  return [...grouped(chunks), ...jobs].sort((a, b) => b.blocks - a.blocks)
+}
+
+function tallyOf(work: Work, copy: Relation, strategy: 'tid' | 'multiset'): Tally {
+  const known = work.tallies.get(copy.oid)
+  if (known) return known
+  const tally = openTally(copy, strategy)
+  work.tallies.set(copy.oid, tally)
+  return tally
+}
+
+function chunksOf(copy: Relation, primary: Relation, from: number, to: number | null, work: Work): Chunk[] {
+  const hashing = hashingOf(primary, copy, work.catalog.types)
+  const tally = tallyOf(work, copy, 'tid')
+  for (const why of hashing.leftOut) tally.skip(why)
+  const place = ['t.ctid', 't.xmin']
+  const common = {
+    table: copy.oid,
+    primary: { address: address(primary), row: rowOf([...place, ...hashing.primary]) },
+    copy: { address: address(copy), row: rowOf([...place, ...hashing.copy]) },
+  }
+  const end = to ?? Math.max(blocksOf(copy), from)
+  const chunks: Chunk[] = []
+  for (let at = from; at < end || at === from; at += CHUNK) {
+    const last = at + CHUNK >= end
+    chunks.push({ ...common, from: at, to: last ? to : at + CHUNK, blocks: Math.min(CHUNK, end - at) })
+  }
+  return chunks
+}
+
+function grouped(chunks: readonly Chunk[]): Job[] {
+  const jobs: Job[] = []
+  let group: Chunk[] = []
+  let blocks = 0
+  for (const chunk of chunks) {
+    if (group.length > 0 && (blocks + chunk.blocks > CHUNK || group.length === TOGETHER)) {
+      jobs.push({ kind: 'chunks', chunks: group, blocks })
+      group = []
+      blocks = 0
+    }
+    group.push(chunk)
+    blocks += chunk.blocks
+  }
+  if (group.length > 0) jobs.push({ kind: 'chunks', chunks: group, blocks })
+  return jobs
+}
+
+const rangesOf = (job: Job): BlockRange[] =>
+  job.kind === 'chunks'
+    ? job.chunks.map(chunk => [chunk.table, chunk.from, chunk.to] as const)
+    : [[job.table, job.kind === 'whole' ? WHOLE : 0, null]]
+
+/** Neighbouring ranges of a table as one, and each whole table once. */
+function joined(ranges: readonly BlockRange[]): BlockRange[] {
+  const whole = new Set(ranges.filter(range => range[1] === WHOLE).map(range => range[0]))
+  const parts = ranges.filter(range => !whole.has(range[0])).sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  const result: BlockRange[] = [...whole].map(table => [table, WHOLE, null])
+  for (const part of parts) {
+    const last = result.at(-1)
+    if (last && last[0] === part[0] && last[2] === part[1])
+      result[result.length - 1] = [last[0], last[1], part[2]]
+    else result.push(part)
+  }
+  return result
+}
+
+async function run(lane: Lane, job: Job, work: Work): Promise<void> {
+  if (job.kind === 'chunks') return runChunks(lane, job.chunks, work)
+  const copy = work.catalog.copy.get(job.table)
+  if (!copy) return
+  const tally = tallyOf(work, copy, 'multiset')
+  const primary = work.catalog.primary.get(job.table)
+  try {
+    if (primary) await runWhole(lane, primary, copy, tally, work)
+    else {
+      tally.skip('dropped on the primary since the cut')
+      const row = rowOf(
+        hashingOf(copy, copy, { primary: work.catalog.types.copy, copy: work.catalog.types.copy }).copy,
+      )
+      const found = await compareDropped(lane, work.history, {
+        copy: { address: address(copy), row },
+        blocksCopy: blocksOf(copy),
+      })
+      tally.add(0, found.counts, found.digest)
+    }
+  } catch (error) {
+    if (!(error instanceof SideError) || isLost(error)) throw error
+    if (error.side === 'copy' && isDamage(error)) tally.add(0, corruptAt('(?,?)', 1))
+    tally.skip(`${error.side}: ${sentence(error.cause)}`, true)
+  }
+}
+
+async function runWhole(
+  lane: Lane,
+  primary: Relation,
+  copy: Relation,
+  tally: Tally,
+  work: Work,
+): Promise<void> {
+  const hashing = hashingOf(primary, copy, work.catalog.types)
+  for (const why of hashing.leftOut) tally.skip(why)
+  const sameColumns = hashing.leftOut.length === 0 && primary.columns.length === copy.columns.length
+  const { counts, digest } = await compareWhole(lane, work.history, {
+    primary: { address: address(primary), row: rowOf(hashing.primary) },
+    copy: { address: address(copy), row: rowOf(hashing.copy) },
+    blocksPrimary: blocksOf(primary),
+    blocksCopy: blocksOf(copy),
+    rewriter: sameColumns ? undefined : work.history.onPrimary(primary.catalogXmin),
+  })
+  tally.add(0, counts, digest)
+}
+
+async function runChunks(lane: Lane, chunks: readonly Chunk[], work: Work): Promise<void> {
+  try {
+    for (const { chunk, counts, digest } of await compareChunks(lane, work.history, chunks))
+      work.tallies.get(chunk.table)?.add(chunk.from, counts, digest)
+  } catch (error) {
+    if (!(error instanceof SideError) || isLost(error)) throw error
+    const [chunk] = chunks
+    if (chunk && chunks.length === 1) return runTroubled(lane, chunk, error, work)
+    for (const one of chunks) await runChunks(lane, [one], work)
+  }
+}
+
+/** SQLSTATE class XX is "internal error, data corrupted", 58 a file that cannot be read. */
+const isDamage = (error: SideError) => /^(XX|58)/.test(error.code)
+
+/** No SQLSTATE, class 08 or a shutdown: the server or the network went away. */
+const isLost = (error: unknown) => error instanceof SideError && /^($|08|57P)/.test(error.code)
+
+/** A table or a column that went away between the look at the catalog and the look at the rows. */
+const isMoved = (error: SideError) => ['42P01', '42703', '3F000', '42704'].includes(error.code)
+
+const TIMEOUT = '57014'
+
+async function runTroubled(lane: Lane, chunk: Chunk, error: SideError, work: Work): Promise<void> {
+  const tally = work.tallies.get(chunk.table)
+  if (!tally) throw error
+  if (isMoved(error)) {
+    work.rest.push([chunk.table, chunk.from, chunk.to])
+    return
+  }
+  const halvable = chunk.blocks > 1
+  if (halvable && (error.code === TIMEOUT || (error.side === 'copy' && isDamage(error)))) {
+    const middle = chunk.from + Math.floor(chunk.blocks / 2)
+    await runChunks(lane, [{ ...chunk, to: middle, blocks: middle - chunk.from }], work)
+    await runChunks(lane, [{ ...chunk, from: middle, blocks: chunk.blocks - (middle - chunk.from) }], work)
+    return
+  }
+  const why = `${error.side}, block ${chunk.from}: ${sentence(error.cause)}`
+  if (error.side === 'copy' && isDamage(error)) {
+    tally.add(chunk.from, corruptAt(`(${chunk.from},*)`, await rowsThere(lane, chunk)))
+    tally.skip(why)
+  } else tally.skip(why, true)
+}
+
+const corruptAt = (ctid: string, rows: number) => ({
+  ...NOTHING,
+  rowsPrimary: rows,
+  rowsCopy: rows,
+  corrupt: rows,
+  faults: [{ ctid, xmin: '?', kind: 'corrupt' as const }],
+})
+
+/** Rows that the primary has in an unreadable block of the copy, at least 1: the block itself. */
+async function rowsThere(lane: Lane, chunk: Chunk): Promise<number> {
+  const { rows } = await lane.primary.query(
+    `select count(*) as rows from only ${chunk.primary.address} t where t.ctid >= $1::pg_catalog.tid and t.ctid < $2::pg_catalog.tid`,
+    [`(${chunk.from},0)`, `(${chunk.from + 1},0)`],
+  )
+  return Math.max(1, Number(rows[0].rows))
+}
+
+/** A table that was rewritten while it was read has its rows elsewhere: what was found of it counts for nothing. */
+async function redoRewritten(lane: Lane, work: Work): Promise<void> {
+  const differing = [...work.tallies.values()].filter(tally => tally.hasDifferences())
+  const tables = differing.map(tally => tally.relation.oid)
+  if (tables.length === 0) return
+  const now = await readRelations(lane.primary, tables)
+  for (const table of tables) {
+    const before = work.catalog.primary.get(table)
+    const after = now.get(table)
+    if (!before || before.filenode === after?.filenode) continue
+    work.tallies.delete(table)
+    work.rest.push([table, WHOLE, null])
+  }
+}

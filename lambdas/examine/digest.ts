@@ -1,0 +1,106 @@
+import type pg from 'pg'
+
+/** Part of one table on one side: SQL address, the row to hash, and the blocks `from` to `to` (exclusive; null: to the end). */
+export type Part = {
+  readonly address: string
+  readonly row: string
+  readonly from: number
+  readonly to: number | null
+}
+
+/** Two 64-bit hashes a row, added up: equal rows cannot cancel each other as they would under xor. */
+export type Digest = { readonly count: number; readonly sum0: string; readonly sum1: string }
+
+export type BlockDigest = Digest & { readonly block: number }
+
+/** One row as it is compared: its place, its transaction, its two hashes. Never its content. */
+export type HashedRow = readonly [ctid: string, xmin: string, hash0: string, hash1: string]
+
+const hash = (part: Part, seed: 0 | 1) => `pg_catalog.hash_record_extended(${part.row}, ${seed})`
+
+const within = (part: Part) =>
+  [
+    ...(part.from > 0 ? [`t.ctid >= '(${part.from},0)'`] : []),
+    ...(part.to === null ? [] : [`t.ctid < '(${part.to},0)'`]),
+  ].join(' and ') || 'true'
+
+/** One digest a part, in their order, in one statement. */
+export function digestQuery(parts: readonly Part[]): string {
+  return parts
+    .map(
+      (part, at) =>
+        `select ${at} as at, count(*), sum(${hash(part, 0)}), sum(${hash(part, 1)}) from only ${part.address} t where ${within(part)}`,
+    )
+    .join('\nunion all\n')
+}
+
+/** @returns one digest a part */
+export async function readDigests(client: pg.Client, parts: readonly Part[]): Promise<Digest[]> {
+  const { rows } = await client.query({ text: digestQuery(parts), rowMode: 'array' })
+  const digests: Digest[] = []
+  for (const [at, count, sum0, sum1] of rows as [number, string, string | null, string | null][])
+    digests[at] = { count: Number(count), sum0: sum0 ?? '0', sum1: sum1 ?? '0' }
+  return digests
+}
+
+export const isSame = (a: Digest, b: Digest) => a.count === b.count && a.sum0 === b.sum0 && a.sum1 === b.sum1
+
+/** A digest for every block that holds visible rows. */
+export async function readBlocks(client: pg.Client, part: Part): Promise<Map<number, Digest>> {
+  const text = `
+select (t.ctid::pg_catalog.text::pg_catalog.point)[0]::pg_catalog.int8 as block, count(*), sum(${hash(part, 0)}), sum(${hash(part, 1)})
+from only ${part.address} t
+where ${within(part)}
+group by 1`
+  const { rows } = await client.query({ text, rowMode: 'array' })
+  return new Map(
+    (rows as [string, string, string, string][]).map(([block, count, sum0, sum1]) => [
+      Number(block),
+      { count: Number(count), sum0, sum1 },
+    ]),
+  )
+}
+
+/** The rows of these blocks, hashed. */
+export async function readRows(
+  client: pg.Client,
+  part: Part,
+  blocks: readonly number[],
+): Promise<HashedRow[]> {
+  if (blocks.length === 0) return []
+  // The fence keeps the range a parameter of the inner scan: each block is read by itself, not the table once a block.
+  const text = `
+select r.*
+from pg_catalog.unnest($1::pg_catalog.int8[]) b
+cross join lateral (
+  select t.ctid, t.xmin, ${hash(part, 0)}, ${hash(part, 1)}
+  from only ${part.address} t
+  where t.ctid >= ('(' || b || ',0)')::pg_catalog.tid and t.ctid < ('(' || (b + 1) || ',0)')::pg_catalog.tid
+  offset 0
+) r`
+  const { rows } = await client.query({ text, values: [blocks], rowMode: 'array' })
+  return rows as unknown as HashedRow[]
+}
+
+/** How many rows each transaction wrote, in the whole part or in some of its blocks. */
+export async function readWriters(
+  client: pg.Client,
+  part: Part,
+  blocks?: readonly number[],
+): Promise<Map<number, number>> {
+  const source =
+    blocks === undefined
+      ? `(select t.xmin from only ${part.address} t where ${within(part)})`
+      : `(select r.xmin from pg_catalog.unnest($1::pg_catalog.int8[]) b cross join lateral (
+  select t.xmin from only ${part.address} t
+  where t.ctid >= ('(' || b || ',0)')::pg_catalog.tid and t.ctid < ('(' || (b + 1) || ',0)')::pg_catalog.tid
+  offset 0
+) r)`
+  const text = `select w.xmin, count(*) from ${source} w group by w.xmin`
+  const { rows } = await client.query({
+    text,
+    values: blocks === undefined ? [] : [blocks],
+    rowMode: 'array',
+  })
+  return new Map((rows as [string, string][]).map(([xmin, count]) => [Number(xmin), Number(count)]))
+}

@@ -1,0 +1,78 @@
+import type pg from 'pg'
+import type { Boundary, Cut } from './request.ts'
+import { fullXid, isFinished, parseSnapshot, type Snapshot } from './xid.ts'
+
+/** What the two servers' transaction logs say about the rows that are compared. */
+export type History = {
+  /** A row's xmin on the primary as a 64-bit id. */
+  readonly onPrimary: (xmin: number) => number
+  readonly onCopy: (xmin: number) => number
+  /** True where the copy's log can be asked whether it holds this transaction. */
+  readonly mayBeInCopy: (xid: number) => boolean
+  /** True for ids that the copy gave out itself after its recovery. */
+  readonly isForeign: (xid: number) => boolean
+  /** Those of these ids that the copy's log calls committed. */
+  readonly committedInCopy: (client: pg.Client, xids: Iterable<number>) => Promise<ReadonlySet<number>>
+  /** Those of these ids that the primary's log calls aborted. */
+  readonly abortedOnPrimary: (client: pg.Client, xids: Iterable<number>) => Promise<ReadonlySet<number>>
+}
+
+const NEXT = 'select pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text as next'
+
+/**
+ * A null status means older than the kept log, which only committed transactions are. An id that the copy never
+ * reached raises an error: the callers ask only for ids below the boundary.
+ */
+const STATUS = `
+select x, coalesce(pg_catalog.pg_xact_status(x::pg_catalog.xid8), 'committed') as status
+from pg_catalog.unnest($1::pg_catalog.text[]) x`
+
+/** Reads both servers' next ids. */
+export async function readHistory(
+  primary: pg.Client,
+  copy: pg.Client,
+  boundary: Boundary,
+  cut: Cut,
+): Promise<History> {
+  const next = async (client: pg.Client) => Number((await client.query(NEXT)).rows[0].next)
+  const [nextPrimary, nextCopy] = await Promise.all([next(primary), next(copy)])
+  return historyOf({ nextPrimary, nextCopy, boundary, snapshot: parseSnapshot(cut.snapshot) })
+}
+
+/** The history from its numbers. */
+export function historyOf(facts: {
+  readonly nextPrimary: number
+  readonly nextCopy: number
+  readonly boundary: Boundary
+  readonly snapshot: Snapshot
+}): History {
+  const { snapshot, boundary } = facts
+  const first = Number(boundary.nextXid)
+  const inCopy = new Map<number, string>()
+  const onPrimary = new Map<number, string>()
+  return {
+    // The primary goes on giving out ids while it is read: a distance of a billion ids keeps young rows young.
+    onPrimary: xmin => fullXid(xmin, facts.nextPrimary + 2 ** 30),
+    onCopy: xmin => fullXid(xmin, facts.nextCopy),
+    // Without an exact boundary, an id between the last heartbeat and the boundary may be the copy's own.
+    mayBeInCopy: xid => xid >= 0 && xid < first && (boundary.exact || isFinished(xid, snapshot)),
+    isForeign: xid => xid >= first,
+    committedInCopy: (client, xids) => withStatus(client, inCopy, xids, 'committed'),
+    abortedOnPrimary: (client, xids) => withStatus(client, onPrimary, xids, 'aborted'),
+  }
+}
+
+async function withStatus(
+  client: pg.Client,
+  known: Map<number, string>,
+  xids: Iterable<number>,
+  wanted: string,
+): Promise<ReadonlySet<number>> {
+  const all = [...new Set(xids)]
+  const unknown = all.filter(xid => !known.has(xid))
+  for (let at = 0; at < unknown.length; at += 10_000) {
+    const { rows } = await client.query(STATUS, [unknown.slice(at, at + 10_000).map(String)])
+    for (const row of rows) known.set(Number(row.x), row.status)
+  }
+  return new Set(all.filter(xid => known.get(xid) === wanted))
+}

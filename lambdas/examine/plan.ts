@@ -1,0 +1,122 @@
+import type { Check } from '../runtime/verdict.ts'
+import { both } from './chunk.ts'
+import { type Relation, readRelations, titleOf } from './relations.ts'
+import type { BlockRange, PlanAnswer, PlanRequest } from './request.ts'
+import { withSession } from './session.ts'
+import type { Side } from './side.ts'
+
+/** Bytes of a block: PostgreSQL's default, and the only size that RDS has. */
+export const BLOCK = 8192
+
+/** Stands as `from` of a table that is compared as a whole, row by content. */
+export const WHOLE = -1
+
+const DATABASES = `
+select d.datname as name
+from pg_catalog.pg_database d
+where d.datname not in ('postgres', 'rdsadmin', pg_catalog.current_database()) and not d.datistemplate
+order by 1`
+
+/** What is to be compared, in batches of about equal size. A table larger than a batch is cut into block ranges. */
+export async function plan(
+  request: PlanRequest,
+  sides: { readonly primary: Side; readonly copy: Side },
+): Promise<PlanAnswer> {
+  const [primary, [copy, databases]] = await both(
+    withSession(sides.primary, client => readRelations(client)),
+    withSession(sides.copy, async client => {
+      const relations = await readRelations(client)
+      const others = await client.query<{ name: string }>(DATABASES)
+      return [relations, others.rows.map(row => row.name)] as const
+    }),
+  )
+  const notCompared = [...copy.values()].flatMap(relation => {
+    const why = whyNot(relation)
+    return why === undefined ? [] : [{ table: titleOf(relation), why }]
+  })
+  for (const name of databases)
+    notCompared.push({
+      table: `database ${name}`,
+      why: 'a drill compares the one database of the configuration',
+    })
+  const tables = [...copy.values()].filter(relation => whyNot(relation) === undefined)
+  const bytes = tables.reduce((sum, relation) => sum + relation.bytes, 0)
+  return {
+    checks: [
+      summary(tables.length, bytes),
+      ...notCompared.map(skippedCheck),
+      ...tables.flatMap(relation => unloggedSince(relation, primary.get(relation.oid))),
+    ],
+    batches: cut(tables, primary, batchSize(request, bytes)),
+    tables: tables.length,
+    bytes,
+    notCompared,
+  }
+}
+
+function batchSize(request: PlanRequest, bytes: number): number {
+  return Math.max(request.batchBytes ?? 256 * 1024 * 1024, Math.ceil(bytes / (request.batches ?? 64)))
+}
+
+function whyNot(relation: Relation): string | undefined {
+  if (relation.kind === 'f') return 'a foreign table: its rows are elsewhere'
+  if (relation.persistence === 'u') return 'an unlogged table: it is empty after every recovery'
+  return undefined
+}
+
+const summary = (tables: number, bytes: number): Check => ({
+  name: 'compare.plan',
+  verdict: tables > 0 ? 'pass' : 'fail',
+  detail: tables > 0 ? `${tables} tables of ${bytes} bytes are to be compared` : 'the copy holds no table',
+})
+
+const skippedCheck = ({ table, why }: { table: string; why: string }): Check => ({
+  name: `compare.skip.${table}`,
+  verdict: 'skipped',
+  detail: `${table}: ${why}`,
+})
+
+function unloggedSince(copy: Relation, primary: Relation | undefined): Check[] {
+  if (primary?.persistence !== 'u') return []
+  const table = titleOf(copy)
+  const detail = `${table} was made unlogged on the primary since the cut: no backup will hold its rows from then on`
+  return [{ name: `compare.unlogged.${table}`, verdict: 'pass', detail }]
+}
+
+function cut(
+  tables: readonly Relation[],
+  primary: ReadonlyMap<number, Relation>,
+  size: number,
+): BlockRange[][] {
+  const batches: BlockRange[][] = []
+  let batch: BlockRange[] = []
+  let room = size
+  const close = () => {
+    if (batch.length > 0) batches.push(batch)
+    batch = []
+    room = size
+  }
+  for (const relation of [...tables].sort((a, b) => b.bytes - a.bytes)) {
+    const blocks = Math.ceil(relation.bytes / BLOCK)
+    const theirs = primary.get(relation.oid)
+    if (theirs && theirs.filenode !== relation.filenode) {
+      // Compared in one piece: its rows may lie anywhere on the other side.
+      batch.push([relation.oid, WHOLE, null])
+      room -= relation.bytes
+    } else {
+      let from = 0
+      while ((blocks - from) * BLOCK > room) {
+        const to = from + Math.max(1, Math.floor(room / BLOCK))
+        batch.push([relation.oid, from, to])
+        from = to
+        close()
+      }
+      batch.push([relation.oid, from, null])
+      // Even an empty table costs a question.
+      room -= Math.max((blocks - from) * BLOCK, BLOCK)
+    }
+    if (room <= 0) close()
+  }
+  close()
+  return batches
+}

@@ -1,0 +1,190 @@
+import type pg from 'pg'
+import { formOf, labelsWithin, readTypes, type TypeRow } from './types.ts'
+
+/** A table with storage of its own, on one side. */
+export type Relation = {
+  readonly oid: number
+  readonly schema: string
+  readonly name: string
+  readonly kind: string
+  readonly persistence: 'p' | 'u' | 't'
+  /** Number of its file on disk: another one on the other side means that it was rewritten. */
+  readonly filenode: number
+  readonly bytes: number
+  /** 64-bit when made full: the transaction that last changed its catalog row, and so its file. */
+  readonly catalogXmin: number
+  readonly columns: readonly Column[]
+}
+
+export type Column = {
+  readonly number: number
+  readonly name: string
+  readonly type: number
+  readonly typmod: number
+  /** False for a collation under which different texts are equal. */
+  readonly deterministic: boolean
+}
+
+/**
+ * Tables, partitions and materialized views, and the two catalogs that hold large objects. Parents of partitions
+ * have no storage; temporary tables end with their session.
+ */
+export const RELATIONS = `
+select
+  c.oid::pg_catalog.int8 as oid,
+  n.nspname as schema,
+  c.relname as name,
+  c.relkind as kind,
+  c.relpersistence as persistence,
+  coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8 as filenode,
+  case when c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes,
+  c.xmin::pg_catalog.text as "catalogXmin"
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relpersistence <> 't'
+  and (
+    c.relkind in ('r', 'm', 'f')
+      and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+      and n.nspname not like 'pg\\_temp\\_%'
+    or c.oid in ('pg_catalog.pg_largeobject'::pg_catalog.regclass, 'pg_catalog.pg_largeobject_metadata'::pg_catalog.regclass)
+  )
+  and ($1::pg_catalog.oid[] is null or c.oid = any ($1::pg_catalog.oid[]))
+order by c.oid`
+
+/** Columns with stored values, in order; a virtual generated column stores none. */
+export const COLUMNS = `
+select
+  a.attrelid::pg_catalog.int8 as relation,
+  a.attnum as number,
+  a.attname as name,
+  a.atttypid::pg_catalog.int8 as type,
+  a.atttypmod as typmod,
+  coalesce(l.collisdeterministic, true) as deterministic
+from pg_catalog.pg_attribute a
+left join pg_catalog.pg_collation l on l.oid = a.attcollation
+where a.attrelid = any ($1::pg_catalog.oid[])
+  and a.attnum > 0
+  and not a.attisdropped
+  and a.attgenerated <> 'v'
+order by a.attrelid, a.attnum`
+
+/** The relations by oid, with their columns. @param only these oids; all of the database when absent */
+export async function readRelations(
+  client: pg.Client,
+  only?: readonly number[],
+): Promise<Map<number, Relation>> {
+  const { rows } = await client.query(RELATIONS, [only ?? null])
+  const columns = await client.query(COLUMNS, [rows.map(row => row.oid)])
+  const byRelation = Map.groupBy(columns.rows, row => Number(row.relation))
+  return new Map(
+    rows.map(row => {
+      const oid = Number(row.oid)
+      const own = (byRelation.get(oid) ?? []).map(
+        column => ({ ...column, type: Number(column.type) }) as Column,
+      )
+      return [
+        oid,
+        {
+          ...row,
+          oid,
+          filenode: Number(row.filenode),
+          bytes: Number(row.bytes),
+          catalogXmin: Number(row.catalogXmin),
+          columns: own,
+        } as Relation,
+      ]
+    }),
+  )
+}
+
+const WORD = /^[a-z_][a-z0-9_]*$/
+
+/** An identifier as SQL takes it. */
+export const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/** Schema and name for a reader, quoted where they need it. */
+export const titleOf = (relation: Pick<Relation, 'schema' | 'name'>) =>
+  [relation.schema, relation.name].map(part => (WORD.test(part) ? part : quote(part))).join('.')
+
+/** Schema and name for SQL. */
+export const address = (relation: Pick<Relation, 'schema' | 'name'>) =>
+  `${quote(relation.schema)}.${quote(relation.name)}`
+
+/** How the rows of one table are hashed on both sides, and which columns cannot be. */
+export type Hashing = {
+  readonly primary: readonly string[]
+  readonly copy: readonly string[]
+  /** Columns left out, each with its reason. */
+  readonly leftOut: readonly string[]
+}
+
+/**
+ * Expressions for the columns that both sides have, under each side's own name. The copy says which columns there
+ * are: one that the primary got after the cut would change every row's text and no row's xmin.
+ */
+export function hashingOf(
+  primary: Relation,
+  copy: Relation,
+  types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
+): Hashing {
+  const pairs: { mine: Column; theirs: Column }[] = []
+  const leftOut: string[] = []
+  for (const mine of copy.columns) {
+    const theirs = primary.columns.find(column => column.number === mine.number)
+    const why = theirs ? whyNot(theirs, mine, types) : 'dropped on the primary since'
+    if (theirs && why === undefined) pairs.push({ mine, theirs })
+    else leftOut.push(`column ${quote(mine.name)}: ${why}`)
+  }
+  const of = (column: Column, model: Column) => expressions(column, model, types.copy)
+  return {
+    primary: pairs.flatMap(pair => of(pair.theirs, pair.mine)),
+    copy: pairs.flatMap(pair => of(pair.mine, pair.mine)),
+    leftOut,
+  }
+}
+
+function whyNot(
+  theirs: Column,
+  mine: Column,
+  types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
+): string | undefined {
+  if (theirs.type !== mine.type) return 'its type was changed on the primary since'
+  if (formOf(mine.type, mine.typmod, types.copy) !== 'text') return undefined
+  const same = labelsWithin(theirs.type, types.primary) === labelsWithin(mine.type, types.copy)
+  return same ? undefined : 'an enum inside it was changed on the primary since'
+}
+
+/** @param model the copy's column: both sides must use the same form */
+function expressions(column: Column, model: Column, types: ReadonlyMap<number, TypeRow>): string[] {
+  const name = `t.${quote(column.name)}`
+  const form = formOf(model.type, model.typmod, types)
+  if (typeof form === 'object') return [`pg_catalog.${form.send}(${name})`]
+  if (form === 'text') return [`${name}::pg_catalog.text`]
+  if (form === 'scale') return [name, `pg_catalog.scale(${name})`]
+  // Neither an array's hash nor an element's tells '{{1,2}}' from '{1,2}'.
+  if (form === 'array') return [name, `pg_catalog.array_dims(${name})`]
+  return [model.deterministic && column.deterministic ? name : `${name} collate pg_catalog."C"`]
+}
+
+/** The types of all columns of these relations, with what they are made of. */
+export function readColumnTypes(
+  client: pg.Client,
+  relations: Iterable<Relation>,
+): Promise<Map<number, TypeRow>> {
+  return readTypes(
+    client,
+    [...relations].flatMap(relation => relation.columns.map(column => column.type)),
+  )
+}
+
+/** A row of this many expressions at most: PostgreSQL allows 1,664. */
+const ROW_LIMIT = 500
+
+/** `row(…)` of any number of expressions. */
+export function rowOf(parts: readonly string[]): string {
+  if (parts.length <= ROW_LIMIT) return `row(${parts.join(', ')})`
+  const groups = Array.from({ length: Math.ceil(parts.length / ROW_LIMIT) }, (_, at) =>
+    rowOf(parts.slice(at * ROW_LIMIT, (at + 1) * ROW_LIMIT)),
+  )
+  return `row(${groups.join(', ')})`
+}

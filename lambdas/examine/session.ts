@@ -1,0 +1,58 @@
+import type pg from 'pg'
+import type { Side } from './side.ts'
+
+/**
+ * Output formats and visibility, the same on both sides whatever the databases' defaults are: text is hashed only
+ * when it is made alike, and a row policy must raise instead of hiding rows.
+ */
+const PINNED: Readonly<Record<string, string>> = {
+  timezone: 'UTC',
+  datestyle: 'ISO, MDY',
+  intervalstyle: 'postgres',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  search_path: 'pg_catalog',
+  xmloption: 'content',
+  row_security: 'off',
+  default_transaction_read_only: 'on',
+  lock_timeout: '5s',
+  idle_in_transaction_session_timeout: '60s',
+  jit: 'off',
+}
+
+/** Milliseconds that one statement may hold the primary's horizon back. */
+export const STATEMENT_TIMEOUT = 60_000
+
+/** A connection with pinned settings, read-only unless told otherwise. The caller ends it. */
+export async function openSession(
+  side: Side,
+  options: { readonly statementTimeout?: number; readonly writes?: boolean } = {},
+): Promise<pg.Client> {
+  const client = await side.open()
+  const settings: [string, string][] = Object.entries(PINNED)
+  settings.push(['statement_timeout', String(options.statementTimeout ?? STATEMENT_TIMEOUT)])
+  if (options.writes) settings.push(['default_transaction_read_only', 'off'])
+  try {
+    const calls = settings.map((_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, false)`)
+    await client.query(`select ${calls.join(', ')}`, settings.flat())
+    return client
+  } catch (error) {
+    await client.end()
+    throw error
+  }
+}
+
+/** Runs the work on a pinned connection and ends it. */
+export async function withSession<T>(
+  side: Side,
+  work: (client: pg.Client) => Promise<T>,
+  options: { readonly statementTimeout?: number; readonly writes?: boolean } = {},
+): Promise<T> {
+  const client = await openSession(side, options)
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,128 @@
+import type pg from 'pg'
+
+/** A type as the catalog describes it, with what it is made of. */
+export type TypeRow = {
+  readonly oid: number
+  readonly name: string
+  /** In pg_catalog: its output and its hash are PostgreSQL's own. */
+  readonly builtin: boolean
+  readonly sort: 'b' | 'c' | 'd' | 'e' | 'p' | 'r' | 'm'
+  readonly isArray: boolean
+  /** Base of a domain, element of an array, bound of a range, fields of a composite. */
+  readonly parts: readonly number[]
+  /** Labels of an enum, in order. */
+  readonly labels: string | null
+}
+
+/** Every type that these types are made of, themselves included. */
+export const TYPES = `
+with recursive used(oid) as (
+  select pg_catalog.unnest($1::pg_catalog.oid[])
+  union
+  select part.oid
+  from used
+  join pg_catalog.pg_type t on t.oid = used.oid
+  cross join lateral (
+    select t.typbasetype where t.typtype = 'd'
+    union all
+    select t.typelem where t.typelem <> 0 and t.typlen = -1
+    union all
+    select r.rngsubtype from pg_catalog.pg_range r where t.oid in (r.rngtypid, r.rngmultitypid)
+    union all
+    select a.atttypid from pg_catalog.pg_attribute a
+    where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+  ) part(oid)
+)
+select
+  t.oid::pg_catalog.int8 as oid,
+  t.typname as name,
+  t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace as builtin,
+  t.typtype as sort,
+  t.typcategory = 'A' and t.typelem <> 0 as "isArray",
+  array(
+    select t.typbasetype::pg_catalog.int8 where t.typtype = 'd'
+    union all
+    select t.typelem::pg_catalog.int8 where t.typelem <> 0 and t.typlen = -1
+    union all
+    select r.rngsubtype::pg_catalog.int8 from pg_catalog.pg_range r where t.oid in (r.rngtypid, r.rngmultitypid)
+    union all
+    select a.atttypid::pg_catalog.int8 from pg_catalog.pg_attribute a
+    where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+  ) as parts,
+  (
+    select pg_catalog.string_agg(e.enumlabel, ',' order by e.enumsortorder)
+    from pg_catalog.pg_enum e
+    where e.enumtypid = t.oid
+  ) as labels
+from used
+join pg_catalog.pg_type t on t.oid = used.oid`
+
+/** @returns the types by oid */
+export async function readTypes(client: pg.Client, oids: readonly number[]): Promise<Map<number, TypeRow>> {
+  const { rows } = await client.query(TYPES, [[...new Set(oids)]])
+  return new Map(
+    rows.map(row => [
+      Number(row.oid),
+      { ...row, oid: Number(row.oid), parts: row.parts.map(Number) } as TypeRow,
+    ]),
+  )
+}
+
+/**
+ * Built-in types whose hash tells apart all that their text tells apart. Not among them: numeric (1.0 = 1.00) and
+ * floats (0 = -0), interval (1 mon = 30 days), and those that have no hash at all, such as json, xml, point or tsvector.
+ * jsonb is: its hash differs with every key and value, though not with the scale of a number inside.
+ */
+const EXACT = new Set([
+  ...['bool', 'bytea', 'char', 'name', 'int8', 'int2', 'int4', 'oid', 'text', 'bpchar', 'varchar', 'uuid'],
+  ...['date', 'time', 'timetz', 'timestamp', 'timestamptz', 'inet', 'cidr', 'macaddr', 'macaddr8'],
+  ...['jsonb', 'pg_lsn', 'xid', 'xid8', 'cid', 'tid', 'oidvector'],
+  ...['regproc', 'regprocedure', 'regoper', 'regoperator', 'regclass', 'regcollation', 'regtype', 'regrole'],
+  ...['regnamespace', 'regconfig', 'regdictionary'],
+])
+
+/** Built-in types whose bytes on the wire are exact where their hash is not. */
+const SENT: Readonly<Record<string, string>> = {
+  float4: 'float4send',
+  float8: 'float8send',
+  interval: 'interval_send',
+}
+
+/** How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, or as its text. */
+export type Form = 'plain' | 'scale' | 'array' | 'text' | { readonly send: string }
+
+/** The form for a column of this type. @param typmod the column's; a numeric with one has a fixed scale */
+export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, TypeRow>): Form {
+  const type = types.get(oid)
+  if (!type) return 'text'
+  const parts = () => type.parts.map(part => formOf(part, -1, types))
+  const allPlain = () => parts().every(form => form === 'plain')
+  if (type.isArray) return allPlain() ? 'array' : 'text'
+  switch (type.sort) {
+    case 'd':
+      return formOf(type.parts[0] ?? 0, -1, types)
+    case 'e':
+      return 'plain'
+    case 'c':
+    case 'r':
+    case 'm':
+      return type.parts.length > 0 && allPlain() ? 'plain' : 'text'
+    default:
+      return baseForm(type, typmod)
+  }
+}
+
+function baseForm(type: TypeRow, typmod: number): Form {
+  if (!type.builtin) return 'text'
+  if (EXACT.has(type.name)) return 'plain'
+  if (type.name === 'numeric') return typmod >= 0 ? 'plain' : 'scale'
+  const send = SENT[type.name]
+  return send === undefined ? 'text' : { send }
+}
+
+/** The labels of every enum inside the type: a value hashed as text changes with them although its row did not. */
+export function labelsWithin(oid: number, types: ReadonlyMap<number, TypeRow>): string {
+  const type = types.get(oid)
+  if (!type) return ''
+  return [type.labels ?? '', ...type.parts.map(part => labelsWithin(part, types))].join(';')
+}
