@@ -2,8 +2,8 @@ import type { DurableContext } from '@aws/durable-execution-sdk-js'
 import { copyIdentifier, drillId } from './copy.ts'
 import { assemble, keepEvidence } from './evidence/write.ts'
 import { openJournal } from './journal.ts'
-import { publishOutcome, resultOf } from './outcome.ts'
-import type { DrillRequest, DrillResult } from './request.ts'
+import { cleanedUp, publishOutcome, resultOf } from './outcome.ts'
+import type { CleanUpRequest, DrillRequest, DrillResult } from './request.ts'
 import type { Clients, Drill, Setting } from './setting.ts'
 import { askAssertions } from './stages/assertions.ts'
 import { placeCanaries } from './stages/canaries.ts'
@@ -30,9 +30,7 @@ export async function runDrill(
   setting: Setting,
   clients: Clients,
 ): Promise<DrillResult> {
-  const execution = ctx.executionContext.durableExecutionArn
-  const id = drillId(execution)
-  const drill: Drill = { id, copy: copyIdentifier(setting.name, id), execution, setting, clients }
+  const drill = drillOf(ctx.executionContext.durableExecutionArn, setting, clients)
   const startedAt = await ctx.step('began', async () => new Date().toISOString())
   const { run, skip, ...journal } = openJournal(ctx, setting.examineArn, startedAt)
 
@@ -76,4 +74,25 @@ export async function runDrill(
   const result = resultOf(drill, record, journal.stages, written)
   await ctx.step('publish', async () => publishOutcome(drill, request, result, record.judgement.caught))
   return result
+}
+
+/** Deletes the copy of a drill that was stopped; what does not carry that drill's tag is left alone. */
+export async function cleanUp(
+  ctx: DurableContext,
+  request: CleanUpRequest,
+  setting: Setting,
+  clients: Clients,
+): Promise<DrillResult> {
+  const drill = drillOf(request.cleanUp, setting, clients)
+  const startedAt = await ctx.step('began', async () => new Date().toISOString())
+  const { run, stages } = openJournal(ctx, setting.examineArn, startedAt)
+  // The stopped drill's last call may still be on its way: a copy that it asks for appears within seconds.
+  await ctx.wait('last-call', { seconds: 5 })
+  await run('destroy', [], stage => destroyCopy(stage, drill))
+  return cleanedUp(drill, stages)
+}
+
+function drillOf(execution: string, setting: Setting, clients: Clients): Drill {
+  const id = drillId(execution)
+  return { id, copy: copyIdentifier(setting.name, id), execution, setting, clients }
 }

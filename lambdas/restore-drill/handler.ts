@@ -3,7 +3,7 @@ import { KMSClient } from '@aws-sdk/client-kms'
 import { RDSClient } from '@aws-sdk/client-rds'
 import { S3Client } from '@aws-sdk/client-s3'
 import { number, text } from '../runtime/environment.ts'
-import { runDrill } from './drill.ts'
+import { cleanUp, runDrill } from './drill.ts'
 import { ENV } from './names.ts'
 import { observe } from './observe.ts'
 import { type DrillResult, parseRequest } from './request.ts'
@@ -15,7 +15,10 @@ let ready: { setting: Setting; clients: Clients } | undefined
 export const handler = withDurableExecution<unknown, DrillResult>(async (event, ctx) => {
   const request = parseRequest(event)
   ready ??= { setting: readSetting(), clients: openClients() }
-  return runDrill(ctx, request, ready.setting, ready.clients)
+  const { setting, clients } = ready
+  return 'cleanUp' in request
+    ? cleanUp(ctx, request, setting, clients)
+    : runDrill(ctx, request, setting, clients)
 })
 
 function readSetting(): Setting {

@@ -143,12 +143,13 @@ export function judge(
   stages: readonly EvidenceStage[],
   tables: readonly EvidenceTable[],
   objectives: readonly Check[],
+  measured: Evidence['measured'],
 ): Judgement {
   const checks = [...stages.flatMap(stage => stage.checks), ...objectives]
   if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks, tables)
   const verdict = worst([...checks, ...tables])
   const reds = redNames(checks, tables)
-  if (verdict === 'pass') return { verdict, sentence: passed(tables, objectives) }
+  if (verdict === 'pass') return { verdict, sentence: passed(tables, measured) }
   const first = checks.find(check => check.verdict === verdict)
   const table = tables.find(found => found.verdict === verdict)
   const why = first ? `${first.name}: ${firstLine(first.detail)}` : `${table?.name}: ${table?.detail}`
@@ -159,9 +160,10 @@ export function judge(
   }
 }
 
-function passed(tables: readonly EvidenceTable[], objectives: readonly Check[]): string {
+function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Evidence['measured']): string {
   const rows = tables.reduce((all, table) => all + table.compared, 0)
-  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${tables.length} tables match, nothing lost or corrupt; ${objectives.map(check => `${check.name.replace('objective.', '')} ${check.detail}`).join('; ')}`
+  const compared = tables.filter(table => table.level !== 'none').length
+  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${compared} tables match the living database, nothing is lost or corrupt; ${rpoSeconds} s of writes lost, serving again after ${rtoSeconds} s`
 }
 
 // Which check must turn red for which fault; a fault that is only caught elsewhere was caught by luck.

@@ -29,13 +29,30 @@ export function resultOf(
       rtoSeconds: measured.rtoSeconds,
       coverage: measured.coverage,
     },
-    stages: stages.map(({ name, verdict, detail, startedAt, endedAt }) => ({
-      name,
-      verdict,
-      detail,
-      seconds: (Date.parse(endedAt) - Date.parse(startedAt)) / 1_000,
-    })),
+    stages: stages.map(toResult),
   }
+}
+
+/** What cleaning up after a stopped drill answers. Never `pass`: nothing was proven. */
+export function cleanedUp(drill: Drill, stages: readonly EvidenceStage[]): DrillResult {
+  return {
+    drill: drill.id,
+    verdict: stages.some(stage => stage.verdict === 'fail') ? 'fail' : 'unknown',
+    sentence: `Cleaned up after a stopped drill: ${stages.map(stage => stage.detail).join('; ')}`,
+    evidence: null,
+    measured: { rpoSeconds: null, rtoSeconds: null, coverage: null },
+    stages: stages.map(toResult),
+  }
+}
+
+function toResult({
+  name,
+  verdict,
+  detail,
+  startedAt,
+  endedAt,
+}: EvidenceStage): DrillResult['stages'][number] {
+  return { name, verdict, detail, seconds: (Date.parse(endedAt) - Date.parse(startedAt)) / 1_000 }
 }
 
 /** Puts the drill's figures where the alarms look: one line by mode, and one for a negative control. */

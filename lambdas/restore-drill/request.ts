@@ -53,6 +53,13 @@ const request = z
     },
   )
 
+const cleanUp = z.strictObject({
+  /** ARN of a drill's execution that was stopped: its copy is deleted, nothing else is done. */
+  cleanUp: z.string().regex(/^arn:/, 'want the ARN of an execution'),
+  requestedBy: z.string().min(1),
+})
+export type CleanUpRequest = z.output<typeof cleanUp>
+
 /** What a schedule or a person writes. Defaults may be left out; `objective` and `requestedBy` may not. */
 export type DrillRequestInput = z.input<typeof request>
 export type DrillRequest = z.output<typeof request>
@@ -79,8 +86,9 @@ export type DrillResult = {
 }
 
 /** @throws Refusal `RequestRefused` that names each wrong field. */
-export function parseRequest(value: unknown): DrillRequest {
-  const parsed = request.safeParse(value)
+export function parseRequest(value: unknown): DrillRequest | CleanUpRequest {
+  const shape = typeof value === 'object' && value !== null && 'cleanUp' in value ? cleanUp : request
+  const parsed = shape.safeParse(value)
   if (parsed.success) return parsed.data
   throw new Refusal(
     'RequestRefused',

@@ -23,7 +23,7 @@ export function assemble(
   const measured = measure(measures)
   const tables: EvidenceTable[] = judgeTables(measures.compared)
   const objectives = objectiveChecks(request, measured)
-  const judgement = judge(request, stages, tables, objectives)
+  const judgement = judge(request, stages, tables, objectives, measured)
   const endedAt = new Date(measures.verifiedAt).toISOString()
   const { setting } = drill
   return {

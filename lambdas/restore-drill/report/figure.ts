@@ -1,4 +1,4 @@
-/** Seconds as a person says them: `0.74 s`, `2 min 41 s`, `1 h 05 min`; `not measured` for `null`. */
+/** Seconds as a person says them: `0.74 s`, `2 min 41 s`, `1 h 05 min`, `2 h`; `not measured` for `null`. */
 export function sayDuration(seconds: number | null): string {
   if (seconds === null) return 'not measured'
   if (seconds < 10) return `${Number(seconds.toFixed(2))} s`
@@ -7,7 +7,8 @@ export function sayDuration(seconds: number | null): string {
   if (whole < 3_600)
     return whole % 60 === 0 ? `${whole / 60} min` : `${Math.floor(whole / 60)} min ${whole % 60} s`
   const minutes = Math.round(whole / 60)
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`
+  const hours = `${Math.floor(minutes / 60)} h`
+  return minutes % 60 === 0 ? hours : `${hours} ${String(minutes % 60).padStart(2, '0')} min`
 }
 
 /** `2026-11-20 14:03:00 UTC`, whatever fraction the text carries. */

@@ -39,7 +39,7 @@ th.n,td.n{padding-left:10px}
 .chip.unknown{color:var(--unknown);background:var(--unknown-soft)}.chip.skipped,.chip.explained,.chip.acknowledged{color:var(--skip);background:var(--skip-soft)}
 details{border-top:1px solid var(--line)}
 details:first-of-type{border-top:0}
-summary{cursor:pointer;padding:8px 0;list-style-position:outside}
+summary{cursor:pointer;padding:8px 0;list-style-position:inside}
 summary .detail{color:var(--soft);margin-left:6px}
 details details{border-top:1px dashed var(--line);margin-left:18px}
 pre{background:var(--page);border:1px solid var(--line);border-radius:6px;padding:10px 12px;font:12px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere;margin:4px 0 10px}
