@@ -9,6 +9,7 @@ export type Verb = (program: Command) => void
 const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/check.ts'),
   () => import('./commands/cost.ts'),
+  () => import('./commands/diff.ts'),
 ]
 
 const program = new Command('holdfast')

@@ -1,0 +1,63 @@
+import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec'
+import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff'
+import type { PropertyChange, Resource, ResourceChange } from '../../config/change/danger.ts'
+import type { Assembly, Template } from './assembly.ts'
+
+/** Not stateful in the specification, but an identity that others hang on: names, addresses, the networks of the data. */
+const IDENTITIES = [
+  'AWS::Route53::HostedZone',
+  'AWS::EC2::VPC',
+  'AWS::EC2::Subnet',
+  'AWS::RDS::DBSubnetGroup',
+]
+
+/**
+ * Every resource that differs between two assemblies, with what CloudFormation's own specification says each
+ * property's change does, replacements that spread through references included. A stack that only one side has
+ * counts as empty on the other.
+ */
+export function compareAssemblies(before: Assembly, after: Assembly): ResourceChange[] {
+  const stacks = new Set([...before.templates.keys(), ...after.templates.keys()])
+  return [...stacks].flatMap(stack =>
+    compareTemplates(stack, before.templates.get(stack) ?? {}, after.templates.get(stack) ?? {}),
+  )
+}
+
+/** Every resource that differs between two templates of one stack. */
+export function compareTemplates(stack: string, before: Template, after: Template): ResourceChange[] {
+  const changes: ResourceChange[] = []
+  fullDiff({ ...before }, { ...after }).resources.forEachDifference((logicalId, difference) => {
+    const type = difference.oldResourceType ?? difference.newResourceType ?? 'unknown'
+    changes.push({
+      stack,
+      logicalId,
+      type,
+      stateful: isStateful(type),
+      ...(difference.oldValue && { before: difference.oldValue as Resource }),
+      ...(difference.newValue && { after: difference.newValue as Resource }),
+      properties: Object.entries(difference.propertyUpdates).map(
+        ([name, property]): PropertyChange => ({
+          name,
+          before: property.oldValue,
+          after: property.newValue,
+          impact: impactOf(property.changeImpact),
+        }),
+      ),
+    })
+  })
+  return changes
+}
+
+function impactOf(impact: ResourceImpact | undefined): PropertyChange['impact'] {
+  if (impact === ResourceImpact.WILL_REPLACE) return 'replace'
+  return impact === ResourceImpact.MAY_REPLACE ? 'may-replace' : 'update'
+}
+
+/** Whether the specification calls a type stateful. A type that it does not know is taken to be: nothing proves otherwise. */
+export function isStateful(type: string): boolean {
+  if (IDENTITIES.includes(type)) return true
+  // Another name in another account's code; our own custom resources hold nothing.
+  if (type.startsWith('Custom::') || type.startsWith('AWS::CDK::')) return false
+  const [found] = loadAwsServiceSpecSync().lookup('resource', 'cloudFormationType', 'equals', type)
+  return found === undefined ? true : found.isStateful === true
+}

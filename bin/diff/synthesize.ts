@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Refusal } from '../../lambdas/runtime/failure.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * Synthesizes an environment into a folder of its own, hands it to `use` and removes it. Runs bin/app.ts as the
+ * CDK command line does, without it: offline, and with the context of cdk.json.
+ */
+export async function withSynthesized<Result>(
+  environment: string,
+  use: (folder: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-synth-'))
+  try {
+    await synthesize(environment, folder)
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function synthesize(environment: string, folder: string): Promise<void> {
+  const { context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8')) as { context?: object }
+  const env = {
+    ...process.env,
+    CDK_OUTDIR: folder,
+    CDK_CONTEXT_JSON: JSON.stringify({ ...context, env: environment }),
+  }
+  const { code, stderr } = await new Promise<{ code: number | string | undefined; stderr: string }>(resolve =>
+    execFile(
+      process.execPath,
+      [join(ROOT, 'bin/app.ts')],
+      { cwd: ROOT, env, maxBuffer: 256 * 1024 * 1024 },
+      (error, _, stderr) => resolve({ code: error ? (error.code ?? 'killed') : 0, stderr }),
+    ),
+  )
+  if (code === 0) return
+  // A configuration's faults carry their own hints; anything else is told with where to look.
+  if (stderr.includes('HINT:'))
+    throw new Refusal('SynthesisFailed', stderr.trim(), `holdfast check --env ${environment}`)
+  throw new Refusal(
+    'SynthesisFailed',
+    `bin/app.ts ended with ${code}:\n${stderr.trim()}`,
+    `run "npx cdk synth -q -c env=${environment}" and mend what it says`,
+  )
+}

@@ -1,0 +1,24 @@
+import type { ChangeRule, Danger, ResourceChange } from './change/danger.ts'
+import { mustKeepItsKey, mustKeepItsPolicies, mustKeepItsProtection } from './change/protection.ts'
+import {
+  mustKeepItsSnapshot,
+  mustNotBePromoted,
+  mustNotBeRemoved,
+  mustNotBeReplaced,
+} from './change/replacement.ts'
+
+/** What only (before, after) can show, the worst first. */
+export const CHANGE_RULES: readonly ChangeRule[] = [
+  mustNotBeRemoved,
+  mustNotBeReplaced,
+  mustNotBePromoted,
+  mustKeepItsSnapshot,
+  mustKeepItsKey,
+  mustKeepItsPolicies,
+  mustKeepItsProtection,
+]
+
+/** Every danger in a set of changes: all rules run on all of them. */
+export function dangersOf(changes: readonly ResourceChange[]): Danger[] {
+  return CHANGE_RULES.flatMap(rule => changes.flatMap(change => rule(change, changes)))
+}

@@ -1,0 +1,178 @@
+import { type ChangeRule, danger, nameOf, type PropertyChange, type ResourceChange } from './danger.ts'
+
+type Judge = (before: unknown, after: unknown) => string | undefined
+
+const isOn = (value: unknown) => value === true || value === 'true'
+const turnedOff =
+  (consequence: string): Judge =>
+  (before, after) =>
+    isOn(before) && !isOn(after) ? consequence : undefined
+const turnedOn =
+  (consequence: string): Judge =>
+  (before, after) =>
+    !isOn(before) && isOn(after) ? consequence : undefined
+const lowered =
+  (consequence: (before: number, after: number) => string, absent: number): Judge =>
+  (before, after) => {
+    const [from, to] = [Number(before ?? absent), Number(after ?? absent)]
+    return to < from ? consequence(from, to) : undefined
+  }
+const field = (value: unknown, ...path: string[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>)[key] : undefined,
+    value,
+  )
+
+/** What each property protects, by type and name; the sentence follows the resource's name. */
+const JUDGES: Readonly<Record<string, Judge>> = {
+  'AWS::RDS::DBInstance.DeletionProtection': turnedOff(
+    'could be deleted by anybody who may delete instances',
+  ),
+  // RDS's default, when the template says nothing, is to delete them.
+  'AWS::RDS::DBInstance.DeleteAutomatedBackups': (before, after) =>
+    before === false && after !== false
+      ? 'would take its automated backups with it when it is deleted'
+      : undefined,
+  'AWS::RDS::DBInstance.PubliclyAccessible': turnedOn('gets an address on the internet'),
+  'AWS::RDS::DBInstance.MultiAZ': turnedOff('loses its second zone: a failure of the first is an outage'),
+  'AWS::RDS::DBInstance.EnableIAMDatabaseAuthentication': turnedOff(
+    'locks out the heartbeat, the archiver and the drills, which have no password',
+  ),
+  'AWS::RDS::DBInstance.ManageMasterUserPassword': turnedOn('can never have another read replica'),
+  'AWS::RDS::DBInstance.BackupRetentionPeriod': lowered(
+    (_, days) =>
+      days === 0
+        ? 'loses every automated backup at once, and with it point-in-time recovery'
+        : `loses at once every recovery point older than ${days} days`,
+    1,
+  ),
+  'AWS::RDS::DBInstance.AllocatedStorage': lowered(
+    (from, to) => `cannot shrink from ${from} to ${to} GiB: RDS refuses, and the deployment rolls back`,
+    0,
+  ),
+  'AWS::RDS::DBInstance.MaxAllocatedStorage': lowered(
+    (from, to) => `may grow to ${to} GiB instead of ${from}: RDS refuses when it has grown past that already`,
+    0,
+  ),
+  'AWS::RDS::DBInstance.AutomaticBackupReplicationRegion': (before, after) =>
+    before !== undefined && before !== after
+      ? 'stops copying its backups to the other region, where they expire'
+      : undefined,
+  'AWS::RDS::DBInstance.EngineVersion': (before, after) => {
+    const [from, to] = [version(before), version(after)]
+    if (to.major < from.major || (to.major === from.major && to.minor < from.minor))
+      return `cannot go back from ${before} to ${after}: RDS refuses`
+    return to.major > from.major
+      ? `is upgraded from ${from.major} to ${to.major}: an outage, no way back, and refused while logical slots exist`
+      : undefined
+  },
+  'AWS::S3::Bucket.VersioningConfiguration': (before, after) =>
+    field(before, 'Status') === 'Enabled' && field(after, 'Status') !== 'Enabled'
+      ? 'keeps no older versions any more: an overwrite or a delete is final'
+      : undefined,
+  'AWS::S3::Bucket.ObjectLockConfiguration': (before, after) => {
+    const days = (value: unknown) =>
+      Number(field(value, 'Rule', 'DefaultRetention', 'Days') ?? 0) +
+      365 * Number(field(value, 'Rule', 'DefaultRetention', 'Years') ?? 0)
+    return days(after) < days(before)
+      ? `locks new objects for ${days(after)} days instead of ${days(before)}`
+      : undefined
+  },
+  'AWS::S3::Bucket.PublicAccessBlockConfiguration': (before, after) =>
+    ['BlockPublicAcls', 'BlockPublicPolicy', 'IgnorePublicAcls', 'RestrictPublicBuckets'].some(
+      key => isOn(field(before, key)) && !isOn(field(after, key)),
+    )
+      ? 'could be opened to the public'
+      : undefined,
+  'AWS::S3::Bucket.ReplicationConfiguration': (before, after) =>
+    before !== undefined && after === undefined ? 'is copied to the other region no more' : undefined,
+  'AWS::Backup::BackupVault.LockConfiguration': (before, after) =>
+    before !== undefined &&
+    Number(field(after, 'MinRetentionDays') ?? 0) < Number(field(before, 'MinRetentionDays') ?? 0)
+      ? 'is locked for fewer days, or not at all'
+      : undefined,
+  'AWS::KMS::Key.EnableKeyRotation': turnedOff('keeps one secret for ever'),
+  'AWS::KMS::Key.Enabled': (before, after) =>
+    before !== false && after === false ? 'is disabled: nothing encrypted with it can be read' : undefined,
+  'AWS::KMS::Key.KeySpec': () => 'cannot change what it is: KMS refuses',
+  'AWS::KMS::Key.KeyUsage': () => 'cannot change what it is for: KMS refuses',
+  'AWS::ElastiCache::ReplicationGroup.AutomaticFailoverEnabled': turnedOff('fails over to nobody'),
+  'AWS::ElastiCache::ReplicationGroup.TransitEncryptionEnabled': turnedOff('takes unencrypted connections'),
+}
+
+function version(text: unknown): { major: number; minor: number } {
+  const [major = 0, minor = Number.POSITIVE_INFINITY] = String(text).split('.').map(Number)
+  return { major, minor }
+}
+
+/** A property that protected data, the way back or the rows on the wire, and no longer does. */
+export const mustKeepItsProtection: ChangeRule = change => {
+  if (!change.before || !change.after) return []
+  return change.properties.flatMap(property => {
+    const sentence = JUDGES[`${change.type}.${property.name}`]?.(property.before, property.after)
+    return sentence
+      ? [danger(change, `${nameOf(change)} ${sentence}`, 'keep the value as it is', property)]
+      : []
+  })
+}
+
+/** Names of properties that choose a KMS key, such as KmsKeyId, KMSMasterKeyID, PerformanceInsightsKMSKeyId. */
+const KEY = /kms.*key/i
+
+/** A stateful resource that takes another key: what the old one encrypted still needs the old one. */
+export const mustKeepItsKey: ChangeRule = change => {
+  if (!change.stateful || !change.before || !change.after) return []
+  return change.properties
+    .filter(property => property.impact === 'update' && choosesKey(property))
+    .map(property =>
+      danger(
+        change,
+        `${nameOf(change)} encrypts with another key from now on: what exists stays under the old key, which must then never be deleted`,
+        'keep the key; KMS rotates its material by itself',
+        property,
+      ),
+    )
+}
+
+function choosesKey({ name, before, after }: PropertyChange): boolean {
+  const [from, to] = [keysIn(name, before), keysIn(name, after)]
+  return from.length > 0 && from.join() !== to.join()
+}
+
+/** The keys that a property names, as written, at whatever depth. */
+function keysIn(name: string, value: unknown): string[] {
+  if (value === undefined) return []
+  if (KEY.test(name)) return [JSON.stringify(value)]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => keysIn(key, inner))
+}
+
+const STRENGTH = ['Delete', 'Snapshot', 'RetainExceptOnCreate', 'Retain']
+
+/** A policy that says what becomes of the data, made weaker. */
+export const mustKeepItsPolicies: ChangeRule = change => {
+  const { before, after } = change
+  if (!change.stateful || !before || !after) return []
+  return (['DeletionPolicy', 'UpdateReplacePolicy'] as const)
+    .filter(policy => strength(change, before[policy]) > strength(change, after[policy]))
+    .map(policy => {
+      const property = {
+        name: policy,
+        before: before[policy],
+        after: after[policy],
+        impact: 'update' as const,
+      }
+      return danger(
+        change,
+        `${nameOf(change)} would no longer outlive a mistake: ${policy} goes from ${before[policy]} to ${after[policy] ?? 'the default'}`,
+        `put ${policy} back`,
+        property,
+      )
+    })
+}
+
+function strength(change: ResourceChange, policy: string | undefined): number {
+  const byDefault = change.type === 'AWS::RDS::DBInstance' ? 'Snapshot' : 'Delete'
+  return STRENGTH.indexOf(policy ?? byDefault)
+}
