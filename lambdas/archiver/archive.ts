@@ -1,34 +1,38 @@
 import type pg from 'pg'
 import type { Origin } from '../runtime/segment/header.ts'
-import { type Lsn, parseLsn } from '../runtime/segment/lsn.ts'
+import type { Lsn } from '../runtime/segment/lsn.ts'
 import type { Stored } from '../runtime/segment/store.ts'
 import { findNewest, newestOf, putGap, type Sealing } from './chain.ts'
 import { decide, type Step } from './continuity.ts'
-import { Follower } from './follower.ts'
+import { follow } from './follower.ts'
 import { SLOT } from './names.ts'
 import type { ArchiverAnswer } from './request.ts'
-import { createSlot, dropSlot, ensurePublications, readFlushed, readSlot, skipToNow } from './server.ts'
+import {
+  advanceSlot,
+  createSlot,
+  dropSlot,
+  ensurePublications,
+  readFlushed,
+  readSlot,
+  skipToNow,
+} from './server.ts'
 import type { Destination } from './upload.ts'
 
 /** Held by the session that archives; any bigint that nobody else takes. */
 const LOCK = '7310868735423870319'
 
 export type ArchiveOptions = {
-  /** Connections to the primary as the archiver; the second speaks the replication protocol. Both are the caller's to end. */
+  /** Connections to the primary as the archiver; `reader` serves nothing else afterwards. Both are the caller's to end. */
   readonly control: pg.Client
-  readonly replication: pg.Client
+  readonly reader: pg.Client
   readonly destination: Destination
   readonly instance: string
   readonly database: string
   readonly code: string
   /** Seconds to follow the stream, see ArchiverRequest. */
   readonly seconds: number
-  /** Milliseconds after which an unfinished transaction is given up for this run. */
-  readonly hardLimit: number
-  /** Milliseconds after which gathered changes are sealed. @default 10_000 */
-  readonly sealAfter?: number
-  /** Bytes of changes after which a segment is sealed, at the next end of a transaction. @default 128 MiB */
-  readonly sealBytes?: number
+  /** Milliseconds between two segments while there is something to write. @default 5_000 */
+  readonly pause?: number
 }
 
 /**
@@ -49,13 +53,17 @@ export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> 
     flushed: await readFlushed(control),
     timeline: identity.timeline,
     publications: state.publications,
-    left: newest ? await leftAt(options.replication, identity.timeline, newest.header.timeline) : undefined,
   })
   const sealing = { destination: options.destination, origin: identity, previous: newest, state }
   const begun = await begin(control, step, sealing)
-  const follower = new Follower({ ...options, origin: identity, previous: begun.newest })
-  const followed = await follower.follow(begun.from, await readFlushed(control))
-  return { ...followed, gaps: begun.gaps }
+  const followed = await follow({
+    ...options,
+    pause: options.pause ?? 5_000,
+    origin: identity,
+    previous: begun.newest,
+    from: begun.from,
+  })
+  return { state: 'archived', ...followed, gaps: begun.gaps }
 }
 
 type Begun = {
@@ -73,6 +81,8 @@ async function begin(control: pg.Client, step: Step, sealing: Sealing): Promise<
       : step.slot === 'skip-to-now'
         ? await skipToNow(control)
         : await createSlot(control)
+  // After a crash the server may have forgotten how far the slot had come.
+  if (step.gap === null) await advanceSlot(control, position)
   if (step.gap === null) return { from: position, newest: sealing.previous, gaps: [] }
   const stored = await putGap(sealing, step.gap.gap, step.gap.start ?? position, position)
   const { start, end } = stored.header
@@ -82,31 +92,19 @@ async function begin(control: pg.Client, step: Step, sealing: Sealing): Promise<
 type Identity = Omit<Origin, 'publications'>
 
 async function identify(options: ArchiveOptions): Promise<Identity> {
-  const { rows } = await options.replication.query('IDENTIFY_SYSTEM')
-  const version = await options.control.query(
-    "select pg_catalog.current_setting('server_version') as version",
+  const { rows } = await options.control.query(
+    `select (pg_catalog.pg_control_system()).system_identifier::text as id, holdfast.timeline() as timeline,
+       pg_catalog.current_setting('server_version') as version`,
   )
   return {
-    systemIdentifier: rows[0].systemid,
-    timeline: Number(rows[0].timeline),
+    systemIdentifier: rows[0].id,
+    timeline: rows[0].timeline,
     database: options.database,
     instance: options.instance,
-    serverVersion: version.rows[0].version,
+    serverVersion: rows[0].version,
     slot: SLOT,
     code: options.code,
   }
-}
-
-/** Where the server's history left an older timeline, from its own history file. */
-async function leftAt(replication: pg.Client, timeline: number, older: number): Promise<Lsn | undefined> {
-  if (timeline === older) return undefined
-  const { rows } = await replication.query(`TIMELINE_HISTORY ${timeline}`)
-  const text = String(rows[0]?.content ?? '')
-  for (const line of text.split('\n')) {
-    const [id, lsn] = line.trim().split(/\s+/)
-    if (Number(id) === older && lsn !== undefined) return parseLsn(lsn)
-  }
-  return undefined
 }
 
 function nothing(state: ArchiverAnswer['state']): ArchiverAnswer {

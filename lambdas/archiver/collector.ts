@@ -13,8 +13,8 @@ const PAGE = 1024 * 1024
 /** Measured on the changes of a small-row workload: level 1 costs a third of level 3 and gives up a tenth of its size. */
 const LEVEL = 1
 
-/** Tables' shapes, as the server sent them. It sends each once a session; every segment must hold those it uses. */
-export type Shapes = Map<number, Buffer[]>
+/** Schema and name in the message that describes the heartbeats' table. */
+const HEARTBEAT = Buffer.from('holdfast\0heartbeat\0', 'latin1')
 
 /** What a header says about the content. */
 export type ContentFacts = Pick<
@@ -37,12 +37,8 @@ export class Collector {
   readonly upload: SegmentUpload
   /** Where the last complete transaction ended, or where the server said that nothing more is before. */
   end: Lsn
-  inTransaction = false
   contentBytes = 0
   transactions = 0
-  readonly openedAt = performance.now()
-  readonly #shapes: Shapes
-  readonly #written = new Set<number>()
   readonly #compressor = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   })
@@ -50,7 +46,7 @@ export class Collector {
   #failure: Error | undefined
   #page = Buffer.allocUnsafe(PAGE)
   #used = 0
-  #types: Buffer[] = []
+  #heartbeatTable: number | undefined
   #inserts = 0
   #updates = 0
   #deletes = 0
@@ -60,11 +56,10 @@ export class Collector {
   #lastCommit: bigint | undefined
   #heartbeats: { first: string; last: string } | null = null
 
-  constructor(start: Lsn, upload: SegmentUpload, shapes: Shapes) {
+  constructor(start: Lsn, upload: SegmentUpload) {
     this.start = start
     this.end = start
     this.upload = upload
-    this.#shapes = shapes
     // The pump tells of a failure; the compressor's own event would only end the process.
     this.#compressor.on('error', () => {})
     this.#pumping = this.#pump()
@@ -78,39 +73,29 @@ export class Collector {
     switch (bytes[from]) {
       case KIND.insert:
         this.#inserts++
-        this.#describe(bytes.readUInt32BE(from + 1), bytes, lsnAt)
-        if (this.#isHeartbeat(bytes.readUInt32BE(from + 1))) this.#noteHeartbeat(bytes.subarray(from, to))
+        if (bytes.readUInt32BE(from + 1) === this.#heartbeatTable)
+          this.#noteHeartbeat(bytes.subarray(from, to))
         break
       case KIND.update:
         this.#updates++
-        this.#describe(bytes.readUInt32BE(from + 1), bytes, lsnAt)
         break
       case KIND.delete:
         this.#deletes++
-        this.#describe(bytes.readUInt32BE(from + 1), bytes, lsnAt)
-        break
-      case KIND.begin:
-        this.inTransaction = true
         break
       case KIND.commit:
         this.#noteCommit(bytes, from)
         break
       case KIND.relation:
-        this.#noteShape(bytes.subarray(from, to))
-        return
-      case KIND.type:
-        this.#types.push(Buffer.from(bytes.subarray(from, to)))
-        return
+        if (bytes.indexOf(HEARTBEAT, from) === from + 5) this.#heartbeatTable = bytes.readUInt32BE(from + 1)
+        break
       case KIND.truncate:
         this.#truncates++
-        for (let index = 0; index < bytes.readUInt32BE(from + 1); index++)
-          this.#describe(bytes.readUInt32BE(from + 6 + index * 4), bytes, lsnAt)
         break
       case KIND.message:
         this.#messages++
         break
     }
-    this.#append(bytes, from, to, bytes, lsnAt)
+    this.#append(bytes, from, to, lsnAt)
   }
 
   /** True when the segment would hold something. */
@@ -156,30 +141,10 @@ export class Collector {
   }
 
   #noteCommit(bytes: Buffer, from: number): void {
-    this.inTransaction = false
     this.transactions++
     this.end = bytes.readBigUInt64BE(from + 10)
     this.#lastCommit = bytes.readBigInt64BE(from + 18)
     this.#firstCommit ??= this.#lastCommit
-  }
-
-  /** Kept until a change needs it: the segment names only the tables that it changes. */
-  #noteShape(message: Buffer): void {
-    const oid = message.readUInt32BE(1)
-    this.#shapes.set(oid, [...this.#types, Buffer.from(message)])
-    this.#types = []
-    this.#written.delete(oid)
-  }
-
-  #describe(oid: number, bytes: Buffer, lsnAt: number): void {
-    if (this.#written.has(oid)) return
-    this.#written.add(oid)
-    for (const shape of this.#shapes.get(oid) ?? []) this.#append(shape, 0, shape.length, bytes, lsnAt)
-  }
-
-  #isHeartbeat(oid: number): boolean {
-    const shape = this.#shapes.get(oid)?.at(-1)
-    return shape !== undefined && shape.indexOf('holdfast\0heartbeat\0') === 5
   }
 
   #noteHeartbeat(message: Buffer): void {
@@ -188,12 +153,12 @@ export class Collector {
     if (seq) this.#heartbeats = { first: this.#heartbeats?.first ?? seq, last: seq }
   }
 
-  #append(bytes: Buffer, from: number, to: number, lsnBytes: Buffer, lsnAt: number): void {
+  #append(bytes: Buffer, from: number, to: number, lsnAt: number): void {
     const length = to - from
     if (this.#used + FRAME + length > this.#page.length) this.#turnPage(FRAME + length)
     const page = this.#page
     page.writeUInt32BE(length, this.#used)
-    lsnBytes.copy(page, this.#used + 4, lsnAt, lsnAt + 8)
+    bytes.copy(page, this.#used + 4, lsnAt, lsnAt + 8)
     bytes.copy(page, this.#used + FRAME, from, to)
     this.#used += FRAME + length
     this.contentBytes += FRAME + length

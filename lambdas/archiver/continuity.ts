@@ -25,8 +25,6 @@ export type Situation = {
   readonly flushed: Lsn
   readonly timeline: number
   readonly publications: readonly string[]
-  /** Where the server's timeline left the newest segment's; undefined when it is the same or unknown. */
-  readonly left: Lsn | undefined
 }
 
 /** What to do before streaming. */
@@ -56,8 +54,9 @@ export function decide(situation: Situation): Step {
     )
   if (newest === null)
     return { slot: 'keep', from: slot.confirmed, gap: recorded('archive-began', 'the first segment', null) }
-  if (newest.timeline !== situation.timeline && lostOnTheOldTimeline(situation, newest)) {
-    const detail = `the archive reaches ${formatLsn(newest.end)} on timeline ${newest.timeline}, which timeline ${situation.timeline} left at ${situation.left === undefined ? 'an unknown position' : formatLsn(situation.left)}`
+  // Where the new history left the old one cannot be read by SQL: the archive may hold changes that it does not.
+  if (newest.timeline !== situation.timeline) {
+    const detail = `the archive reaches ${formatLsn(newest.end)} on timeline ${newest.timeline}, the server writes timeline ${situation.timeline}`
     return { slot: 'keep', from: slot.confirmed, gap: recorded('timeline-changed', detail, slot.confirmed) }
   }
   if (newest.end > situation.flushed)
@@ -87,11 +86,6 @@ export function decide(situation: Situation): Step {
       ),
     }
   return { slot: 'keep', from: newest.end, gap: null }
-}
-
-/** Changes beyond the point where the timelines parted are in the archive and not in the new history. */
-function lostOnTheOldTimeline(situation: Situation, newest: Newest): boolean {
-  return situation.left === undefined || newest.end > situation.left
 }
 
 function remade(

@@ -1,5 +1,4 @@
 import { S3Client } from '@aws-sdk/client-s3'
-import type { Context } from 'aws-lambda'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { publish } from '../runtime/metrics.ts'
@@ -8,16 +7,10 @@ import { measure } from './measure.ts'
 import { ENV } from './names.ts'
 import { type ArchiverAnswer, parseArchiverRequest } from './request.ts'
 
-/** Milliseconds kept back from the function's time for sealing and saying goodbye. */
-const RESERVE = 20_000
-
 const s3 = new S3Client({})
 
 /** Archives what was committed since the last run, follows the stream for most of a minute, and says how far it is. */
-export async function handler(
-  event: unknown,
-  context?: Pick<Context, 'getRemainingTimeInMillis'>,
-): Promise<ArchiverAnswer> {
+export async function handler(event: unknown): Promise<ArchiverAnswer> {
   const { seconds } = parseArchiverRequest(event)
   const login = {
     host: text(ENV.host),
@@ -29,27 +22,23 @@ export async function handler(
   const began = performance.now()
   const control = await connect(login, { application: 'holdfast archiver', statementTimeout: 60_000 })
   try {
-    const replication = await connect(login, {
-      application: 'holdfast archiver',
-      statementTimeout: 0,
-      replication: true,
-    })
+    // A long transaction takes as long as it takes: the function's own end is the limit.
+    const reader = await connect(login, { application: 'holdfast archiver', statementTimeout: 0 })
     try {
       const answer = await archive({
         control,
-        replication,
+        reader,
         destination: { s3, bucket: text(ENV.bucket), retention: number(ENV.retention) },
         instance,
         database: login.database,
         code: text(ENV.code),
         seconds,
-        hardLimit: Math.max(0, (context?.getRemainingTimeInMillis() ?? 870_000) - RESERVE),
       })
       if (answer.state === 'archived')
         publish({ Instance: instance }, await measure(control, answer, performance.now() - began))
       return answer
     } finally {
-      await replication.end()
+      await reader.end()
     }
   } finally {
     await control.end()

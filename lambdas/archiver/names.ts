@@ -19,12 +19,6 @@ export const PUBLICATION = 'holdfast_archive'
 /** Tables whose updates and deletes cannot be published: their inserts and truncates only. */
 export const INSERTS_PUBLICATION = 'holdfast_archive_inserts'
 
-/**
- * The archiver speaks the streaming replication protocol with an IAM token, which RDS for PostgreSQL accepts only
- * with this parameter set to 1 in the instance's parameter group (dynamic, 11 and later).
- */
-export const REQUIRED_PARAMETER = 'rds.iam_auth_for_replication'
-
 export const METRICS = {
   secondsBehind: 'ArchiveSecondsBehind',
   bytesBehindConfirmed: 'ArchiveBytesBehindConfirmed',

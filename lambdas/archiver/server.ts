@@ -3,7 +3,7 @@ import { Refusal } from '../runtime/failure.ts'
 import type { SequenceValue } from '../runtime/segment/header.ts'
 import { formatLsn, type Lsn, parseLsn } from '../runtime/segment/lsn.ts'
 import type { Slot } from './continuity.ts'
-import { INSERTS_PUBLICATION, PUBLICATION, SLOT } from './names.ts'
+import { SLOT } from './names.ts'
 
 /** What a header says of the database beside its changes; see holdfast.archive_state(). */
 export type State = {
@@ -54,6 +54,11 @@ export async function createSlot(client: pg.Client): Promise<Lsn> {
 
 export async function dropSlot(client: pg.Client): Promise<void> {
   await client.query('select pg_catalog.pg_drop_replication_slot($1)', [SLOT])
+}
+
+/** Tells the server that everything before `to` is archived. Advancing to where the slot already is does nothing. */
+export async function advanceSlot(client: pg.Client, to: Lsn): Promise<void> {
+  await client.query('select from pg_catalog.pg_replication_slot_advance($1, $2)', [SLOT, formatLsn(to)])
 }
 
 /** Moves the slot to the end of the log without reading the changes, and answers that end. */
@@ -120,9 +125,4 @@ export async function readLag(client: pg.Client): Promise<Lag> {
     healthy,
     now: row.now,
   }
-}
-
-/** The command that begins the stream at `from`. */
-export function startCommand(from: Lsn): string {
-  return `START_REPLICATION SLOT "${SLOT}" LOGICAL ${formatLsn(from)} (proto_version '1', publication_names '"${PUBLICATION}","${INSERTS_PUBLICATION}"', messages 'true')`
 }

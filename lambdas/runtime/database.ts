@@ -14,8 +14,6 @@ export type ConnectOptions = {
   readonly application: string
   /** Milliseconds; 0 means no limit. */
   readonly statementTimeout: number
-  /** Speak the streaming replication protocol on this connection. @default false */
-  readonly replication?: boolean
   /** Send statements without waiting for the answer to the one before. @default false */
   readonly pipeline?: boolean
 }
@@ -35,7 +33,6 @@ export async function connect(login: Login, options: ConnectOptions): Promise<pg
     ssl: { rejectUnauthorized: true },
     application_name: options.application,
     statement_timeout: options.statementTimeout,
-    ...(options.replication && { replication: 'database' }),
     ...(options.pipeline && { pipeline: true }),
     connectionTimeoutMillis: 15_000,
   })

@@ -34,6 +34,7 @@ begin
 end
 $roll_forward$;
 
+grant execute on function holdfast.timeline() to holdfast_archiver;
 grant usage on schema holdfast to holdfast_roll_forward;
 
 -- Gives the roll-forward what it needs to write anywhere in a copy, and in a copy only: triggers and foreign keys off
