@@ -1,12 +1,17 @@
-import { App } from 'aws-cdk-lib'
-import { loadEnvironment } from '../config/environments.ts'
+import { existsSync } from 'node:fs'
 import { InvalidEnvironment } from '../config/fault.ts'
-import { createStacks } from '../lib/stacks.ts'
-
-const app = new App({ analyticsReporting: false })
-const environment: unknown = app.node.tryGetContext('env')
+import { bundle, VERBS } from '../lib/bundles.ts'
 
 try {
+  // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
+  const bundling = bundle(VERBS.filter(verb => existsSync(`lambdas/${verb}/handler.ts`)))
+  const [{ App }, { loadEnvironment }, { createStacks }] = await Promise.all([
+    import('aws-cdk-lib'),
+    import('../config/environments.ts'),
+    import('../lib/stacks.ts'),
+  ])
+  const app = new App({ analyticsReporting: false })
+  const environment: unknown = app.node.tryGetContext('env')
   if (typeof environment !== 'string')
     throw new InvalidEnvironment('the request', [
       {
@@ -16,7 +21,7 @@ try {
         hint: 'add -c env=prod (or dev, staging)',
       },
     ])
-  createStacks(app, loadEnvironment(environment))
+  createStacks(app, loadEnvironment(environment), await bundling)
   app.synth()
 } catch (error) {
   // A wrong configuration is a sentence to its author; a stack trace is for our own mistakes.

@@ -1,7 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { buildSync } from 'esbuild'
+import { build } from 'esbuild'
+
+/** The Lambdas, by the folder of each. */
+export const VERBS = [
+  'migrate',
+  'heartbeat',
+  'archiver',
+  'archive-verification',
+  'backup-verification',
+  'examine',
+  'restore-drill',
+  'roll-forward',
+  'reaper',
+] as const
+export type Verb = (typeof VERBS)[number]
 
 const ROOT = join(import.meta.dirname, '..')
 const OUTPUT = join(ROOT, '.holdfast', 'bundles')
@@ -20,10 +34,13 @@ export type Bundle = {
   readonly bytes: number
 }
 
+/** Every verb's bundle. */
+export type Bundles = ReadonlyMap<Verb, Bundle>
+
 /** Bundles the verbs in one run of esbuild. Deterministic: the same sources give the same bytes anywhere. */
-export function bundle<Verb extends string>(verbs: readonly Verb[]): ReadonlyMap<Verb, Bundle> {
+export async function bundle(verbs: readonly Verb[]): Promise<Bundles> {
   for (const verb of verbs) requireHandler(verb)
-  const code = build(verbs)
+  const code = await compile(verbs)
   return new Map(verbs.map(verb => [verb, store(verb, code.get(verb) ?? new Uint8Array())] as const))
 }
 
@@ -32,8 +49,8 @@ function requireHandler(verb: string): void {
     throw new Error(`no handler at lambdas/${verb}/handler.ts\nHINT: write it, or take ${verb} from VERBS`)
 }
 
-function build(verbs: readonly string[]): ReadonlyMap<string, Uint8Array> {
-  const { outputFiles } = buildSync({
+async function compile(verbs: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: Object.fromEntries(verbs.map(verb => [verb, `lambdas/${verb}/handler.ts`])),
     outdir: OUTPUT,

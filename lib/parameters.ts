@@ -1,6 +1,5 @@
 import { maxConnections, slotWalLimit } from '../config/classes.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { REQUIRED_PARAMETER as REPLICATION_LOGIN } from '../lambdas/archiver/names.ts'
 
 /** One setting of the profile, and why it is not left to RDS. */
 type Setting = { readonly name: string; readonly value: string; readonly why: string }
@@ -20,11 +19,6 @@ export function profile(config: EnvironmentConfig): readonly Setting[] {
       name: 'rds.logical_replication',
       value: logicalReplication ? '1' : '0',
       why: 'the archive reads the change stream; static, so it must be right from the first boot',
-    },
-    {
-      name: REPLICATION_LOGIN,
-      value: '1',
-      why: 'the archiver reads the stream with an IAM token, which RDS accepts only with this',
     },
     {
       name: 'max_slot_wal_keep_size',

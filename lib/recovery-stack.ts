@@ -2,11 +2,12 @@ import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { Trigger } from 'aws-cdk-lib/triggers'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import type { Bundles } from './bundles.ts'
 import type { DatabaseStack } from './database-stack.ts'
 import type { FoundationStack } from './foundation-stack.ts'
 import type { Keys } from './keys.ts'
 import { bucketName } from './names.ts'
-import { type Bundles, RegionFunctions } from './region-functions.ts'
+import { RegionFunctions } from './region-functions.ts'
 import { RegionStack } from './region-stack.ts'
 import {
   archiverSettings,

@@ -1,7 +1,7 @@
 import { CfnOutput } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import type { Bundle } from './bundles.ts'
+import type { Bundle, Bundles, Verb } from './bundles.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { type PlannedDrill, planDrills } from './drill-plan.ts'
 import type { Keys } from './keys.ts'
@@ -15,11 +15,8 @@ import {
   reaperSettings,
   restoreDrillSettings,
   type Surroundings,
-  type Verb,
   type VerbSettings,
 } from './verbs.ts'
-
-export type Bundles = ReadonlyMap<Verb, Bundle>
 
 export type RegionFunctionsProps = {
   readonly config: EnvironmentConfig

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { type App, Tags } from 'aws-cdk-lib'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { bundle } from './bundles.ts'
+import type { Bundles } from './bundles.ts'
 import { CacheStack } from './cache-stack.ts'
 import { DatabaseStack } from './database-stack.ts'
 import { FoundationStack } from './foundation-stack.ts'
@@ -11,11 +10,9 @@ import { RecoveryStack } from './recovery-stack.ts'
 import { StandbyDatabaseStack } from './standby-database-stack.ts'
 import { StandbyFoundationStack } from './standby-foundation-stack.ts'
 import { StandbyRecoveryStack } from './standby-recovery-stack.ts'
-import { VERBS } from './verbs.ts'
 
 /** Every stack of one environment, each needing only those above it: there is no order in which a cycle could arise. */
-export function createStacks(app: App, config: EnvironmentConfig): void {
-  const bundles = bundle(VERBS.filter(verb => existsSync(`lambdas/${verb}/handler.ts`)))
+export function createStacks(app: App, config: EnvironmentConfig, bundles: Bundles): void {
   const standbyFoundation = new StandbyFoundationStack(app, stackName(config, 'standby-foundation'), config)
   const foundation = new FoundationStack(app, stackName(config, 'foundation'), config)
   // The home archives copy into the standby's: literal names do not tell CDK, so the order is said here.

@@ -18,20 +18,6 @@ import type { Keys } from './keys.ts'
 import { bucketName } from './names.ts'
 import * as permissions from './permissions.ts'
 
-/** The Lambdas, by the folder of each. */
-export const VERBS = [
-  'migrate',
-  'heartbeat',
-  'archiver',
-  'archive-verification',
-  'backup-verification',
-  'examine',
-  'restore-drill',
-  'roll-forward',
-  'reaper',
-] as const
-export type Verb = (typeof VERBS)[number]
-
 /** A living instance that functions of its region talk to. */
 export type Instance = {
   readonly identifier: string
