@@ -1,0 +1,95 @@
+import type { ExamineAnswer, ExamineRequest, TaskName, Tasks } from '../../../lambdas/examine/request.ts'
+import type { Check } from '../../../lambdas/runtime/verdict.ts'
+
+type Answers = {
+  [T in TaskName]?: (request: Tasks[T]['request']) => ExamineAnswer<T> | Promise<ExamineAnswer<T>>
+}
+
+const good = (name: string): Check => ({ name, verdict: 'pass', detail: 'good' })
+const CUT = {
+  seq: '41',
+  at: '2026-11-20T14:03:59.300000Z',
+  lsn: '0/5000000',
+  snapshot: '900:900:',
+  instance: 'shop-prod',
+  timeline: 1,
+}
+const TABLE = {
+  table: 'public.orders',
+  oid: 16_400,
+  strategy: 'tid' as const,
+  rowsPrimary: 1_000,
+  rowsCopy: 1_000,
+  equal: 1_000,
+  changedSince: 0,
+  newSince: 0,
+  lost: 0,
+  corrupt: 0,
+  foreign: 0,
+  undated: 0,
+  chunks: 1,
+  digest: 'a'.repeat(64),
+  faults: [],
+}
+
+const GOOD: Required<Answers> = {
+  canaries: () => ({ checks: [good('canaries.committed')], target: '2026-11-20T14:03:50Z', canaries: [] }),
+  mark: () => ({
+    checks: [good('mark.heartbeat')],
+    now: '2026-11-20T14:04:10.000000Z',
+    lsn: '0/6000000',
+    timeline: 1,
+    systemIdentifier: '7400000000000000001',
+    version: '18.4',
+    heartbeatAgeSeconds: 0.4,
+    heartbeatInstance: 'shop-prod',
+  }),
+  open: () => ({
+    checks: [good('open.answers')],
+    boundary: { nextXid: '900', exact: true, timeline: 2 },
+    firstQueryMs: 12,
+    warmMs: 40,
+    warmAt: new Date().toISOString(),
+  }),
+  quarantine: () => ({ checks: [good('quarantine.slots')] }),
+  identify: () => ({ checks: [good('identify.system-identifier')] }),
+  cut: () => ({
+    checks: [good('cut.heartbeat')],
+    cut: CUT,
+    rpoSeconds: 0.7,
+    lost: { heartbeats: 0, transactions: 3, rows: 5 },
+  }),
+  structure: ({ after }) =>
+    after === undefined
+      ? { checks: [good('structure.schema')], next: 'orders', schemaDigest: 'd'.repeat(64) }
+      : { checks: [good('structure.amcheck')] },
+  plan: () => ({
+    checks: [good('compare.planned')],
+    batches: [[[0, 0, 100]], [[0, 100, null]]],
+    tables: 1,
+    bytes: 1_000_000,
+    notCompared: [{ table: 'public.scratch', why: 'unlogged' }],
+  }),
+  compare: ({ batch }) => ({
+    checks: [good('compare.batch')],
+    tables: [{ ...TABLE, rowsCopy: batch[0]?.[1] === 0 ? 600 : 400, equal: batch[0]?.[1] === 0 ? 600 : 400 }],
+    rest: [],
+    bytes: 500_000,
+  }),
+  assertions: ({ assertions }) => ({ checks: assertions.map(one => good(`assertion.${one.name}`)) }),
+  fault: ({ kind }) => ({ checks: [], done: true, target: `public.orders (${kind})` }),
+}
+
+/** An examination that answers well, except where a test says otherwise. Only its answers matter to the orchestration. */
+export function examination(over: Answers = {}) {
+  const asked: ExamineRequest[] = []
+  const answers = { ...GOOD, ...over }
+  return {
+    asked,
+    handler: async (event: ExamineRequest) => {
+      asked.push(event)
+      const answer = answers[event.task] as (request: ExamineRequest) => unknown
+      return answer(event)
+    },
+  }
+}
