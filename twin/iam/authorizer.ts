@@ -33,6 +33,8 @@ export type AuthorizerOptions = {
 export type Authorizer = {
   /** For the listener: throws AccessDenied as the service words it when one question is not allowed. */
   authorize(call: Call, questions: readonly Question[]): void
+  /** Whether the caller may, for an operation whose answer depends on it; nothing is logged. */
+  may(call: Call, question: Question): boolean
   /** Whether an AWS service (`cloudwatch.amazonaws.com`) may act on a resource, by the resource's own policy. */
   allowsService(service: string, question: Question, region: string): Decision
   /** Whether a role may, for a service that acts in its name (a scheduler that invokes a function). */
@@ -73,6 +75,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
         if (!decision.allowed) throw refuse(call, question, decision, context, options.onDenial)
       }
     },
+    may: (call, question) => decide(callerOf(call, account), question, call.region)[0].allowed,
     allowsService: (name, question, region) =>
       decide({ kind: 'service', name, account }, question, region)[0],
     allowsRole: (roleArn, question, region) =>
@@ -83,6 +86,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
 /** The authorizer of `--no-iam`: everything is allowed. */
 export const allowEverything: Authorizer = {
   authorize: () => {},
+  may: () => true,
   allowsService: () => ({ allowed: true, by: '--no-iam' }),
   allowsRole: () => ({ allowed: true, by: '--no-iam' }),
 }

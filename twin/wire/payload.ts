@@ -10,6 +10,8 @@ import { type ChunkSeal, readChunked } from './chunked.ts'
 export type Payload = AsyncIterable<Buffer> & {
   /** Trailing headers, lower case; complete after the last byte. */
   readonly trailers: Readonly<Record<string, string>>
+  /** Names of the trailing headers that the request announces, lower case. */
+  readonly announced: readonly string[]
   /** Bytes of the content where the request says them. */
   readonly length: number | undefined
 }
@@ -29,7 +31,16 @@ export function openPayload(request: IncomingMessage, seal: ChunkSeal | undefine
     : declared === 'UNSIGNED-PAYLOAD'
       ? (request as AsyncIterable<Buffer>)
       : hashed(request, declared)
-  return { trailers, length, [Symbol.asyncIterator]: () => measured(source, length)[Symbol.asyncIterator]() }
+  const announced = String(request.headers['x-amz-trailer'] ?? '')
+    .split(',')
+    .map(name => name.trim().toLowerCase())
+    .filter(Boolean)
+  return {
+    trailers,
+    announced,
+    length,
+    [Symbol.asyncIterator]: () => measured(source, length)[Symbol.asyncIterator](),
+  }
 }
 
 async function* measured(source: AsyncIterable<Buffer>, length: number | undefined): AsyncGenerator<Buffer> {

@@ -37,7 +37,7 @@ export const streamsIn = (model: OperationModel) => payloadOf(model.input)?.[1].
 
 /** Query parameters of signing and routing, which are no members. */
 const RESERVED =
-  /^(x-id|X-Amz-(Algorithm|Credential|Date|Expires|SignedHeaders|Signature|Security-Token|Content-Sha256))$/
+  /^(x-id|X-Amz-(Algorithm|Credential|Date|Expires|SignedHeaders|Signature|Security-Token|Content-Sha256))$/i
 
 /** Reads labels, query and headers into the input; the body is read by `decodeBody`. */
 export function decodeBindings(model: OperationModel, request: RestRequest): Record<string, unknown> {
@@ -133,6 +133,9 @@ export type RestAnswer = {
   body: string | Uint8Array | AsyncIterable<Uint8Array>
 }
 
+/** An output member of the twin's own: the HTTP status of a success where it is not the model's. */
+export const STATUS = '$status'
+
 /** Writes an output as status, headers and body. `xmlns` is the namespace of the root element for XML. */
 export function encodeRest(
   model: OperationModel,
@@ -144,6 +147,11 @@ export function encodeRest(
   if (model.output.kind === 'unit') return answer
   for (const [name, value] of Object.entries(output)) {
     if (value === undefined || value === null) continue
+    // The model has no place for a success that has two statuses (200 whole, 206 a range).
+    if (name === STATUS) {
+      answer.status = value as number
+      continue
+    }
     const member = model.output.members.get(name)
     if (!member) throw new Error(`${model.name} has no output ${name}: the twin answered outside the model`)
     writeBinding(member, value, answer)
@@ -158,13 +166,13 @@ function writeBinding(member: Shape, value: unknown, answer: RestAnswer): void {
   const { httpHeader, httpPrefixHeaders, httpResponseCode } = member.traits
   if (httpResponseCode) answer.status = value as number
   else if (httpHeader) {
-    answer.headers[httpHeader] =
+    answer.headers[httpHeader.toLowerCase()] =
       member.kind === 'list'
         ? (value as unknown[]).map(item => formatText(member.item, item, 'http-date')).join(',')
         : formatText(member, value, 'http-date')
   } else if (httpPrefixHeaders) {
     for (const [key, text] of Object.entries(value as Record<string, string>)) {
-      answer.headers[httpPrefixHeaders + key] = text
+      answer.headers[(httpPrefixHeaders + key).toLowerCase()] = text
     }
   }
 }
