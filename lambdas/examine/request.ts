@@ -178,6 +178,8 @@ export type IdentifyRequest = {
   /** ISO. */
   readonly target: string
   readonly canaries?: readonly Canary[]
+  /** With it, the newest heartbeat of the copy must be the one that the primary wrote last before the target. */
+  readonly primary?: Endpoint
 }
 export type IdentifyAnswer = { readonly checks: Check[] }
 
@@ -199,7 +201,7 @@ export type CutAnswer = {
     readonly heartbeats: number | null
     /** Transaction ids given out between the cut and the disaster: an upper bound of the transactions lost. */
     readonly transactions: number | null
-    /** Rows written between the cut and the disaster, by the primary's statistics where they can tell; else null. */
+    /** Not known here: the comparison's `newSince` and `changedSince` are the rows. Always null until an archive counts them. */
     readonly rows: number | null
   }
 }
@@ -208,7 +210,10 @@ export type CutAnswer = {
 export type StructureRequest = {
   readonly task: 'structure'
   readonly copy: Endpoint
+  /** With it, both catalogs are compared; what differs is dated by its transaction. */
   readonly primary?: Endpoint
+  /** Makes the dating exact to the last transaction; without it, to the last heartbeat. */
+  readonly boundary?: Boundary
   readonly after?: string
   /** Milliseconds after which to stop and answer `next`. @default 600_000 */
   readonly budgetMs?: number
@@ -216,7 +221,7 @@ export type StructureRequest = {
 export type StructureAnswer = {
   readonly checks: Check[]
   readonly next?: string
-  /** SHA-256 of the copy's schema; absent in follow-up answers. */
+  /** SHA-256 of the copy's catalogs; absent in follow-up answers. */
   readonly schemaDigest?: string
 }
 

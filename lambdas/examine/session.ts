@@ -24,13 +24,21 @@ const PINNED: Readonly<Record<string, string>> = {
 /** Milliseconds that one statement may hold the primary's horizon back. */
 export const STATEMENT_TIMEOUT = 60_000
 
+export type SessionOptions = {
+  /** Milliseconds. @default {@link STATEMENT_TIMEOUT} */
+  readonly statementTimeout?: number
+  /** @default false: read-only */
+  readonly writes?: boolean
+  /** Leaves the database's own settings, above all its search_path: for SQL that users wrote. */
+  readonly asTheWorkload?: boolean
+}
+
 /** A connection with pinned settings, read-only unless told otherwise. The caller ends it. */
-export async function openSession(
-  side: Side,
-  options: { readonly statementTimeout?: number; readonly writes?: boolean } = {},
-): Promise<pg.Client> {
+export async function openSession(side: Side, options: SessionOptions = {}): Promise<pg.Client> {
   const client = await side.open()
-  const settings: [string, string][] = Object.entries(PINNED)
+  const settings: [string, string][] = options.asTheWorkload
+    ? [['default_transaction_read_only', 'on']]
+    : Object.entries(PINNED)
   settings.push(['statement_timeout', String(options.statementTimeout ?? STATEMENT_TIMEOUT)])
   if (options.writes) settings.push(['default_transaction_read_only', 'off'])
   try {
@@ -47,7 +55,7 @@ export async function openSession(
 export async function withSession<T>(
   side: Side,
   work: (client: pg.Client) => Promise<T>,
-  options: { readonly statementTimeout?: number; readonly writes?: boolean } = {},
+  options: SessionOptions = {},
 ): Promise<T> {
   const client = await openSession(side, options)
   try {

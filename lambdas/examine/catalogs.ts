@@ -1,0 +1,154 @@
+import type pg from 'pg'
+
+/** A system catalog, what identifies a row of it, and columns that say nothing about the schema. */
+type Catalog = {
+  readonly name: string
+  readonly key: readonly string[]
+  /** Columns that PostgreSQL changes in place, or that hold statistics or secrets. */
+  readonly without?: readonly string[]
+  /** Rows that matter. */
+  readonly where?: string
+}
+
+const oid = (name: string, without?: readonly string[], where?: string): Catalog => ({
+  name,
+  key: ['oid'],
+  without,
+  where,
+})
+
+const STORAGE = [
+  ...['relpages', 'reltuples', 'relallvisible', 'relallfrozen', 'relfrozenxid', 'relminmxid'],
+  ...['relfilenode', 'relhasindex', 'relhasrules', 'relhastriggers', 'relhassubclass', 'reltoastrelid'],
+]
+
+/** Everything that a schema consists of. Each row has its own xmin, which dates whatever differs. */
+const CATALOGS: readonly Catalog[] = [
+  oid('pg_namespace', [], `nspname !~ '^pg_(toast_)?temp_'`),
+  oid(
+    'pg_class',
+    STORAGE,
+    `relpersistence <> 't' and relkind <> 't' and relnamespace <> 'pg_toast'::pg_catalog.regnamespace`,
+  ),
+  {
+    name: 'pg_attribute',
+    key: ['attrelid', 'attnum'],
+    without: ['attstattarget', 'attcacheoff'],
+    where: 'attnum > 0',
+  },
+  oid('pg_attrdef'),
+  { name: 'pg_index', key: ['indexrelid'], without: ['indcheckxmin', 'indisclustered'] },
+  oid('pg_constraint'),
+  oid('pg_trigger'),
+  oid('pg_proc'),
+  { name: 'pg_aggregate', key: ['aggfnoid'] },
+  oid('pg_type', [], `typtype <> 'c'`),
+  oid('pg_enum'),
+  { name: 'pg_range', key: ['rngtypid'] },
+  oid('pg_policy'),
+  { name: 'pg_sequence', key: ['seqrelid'] },
+  oid('pg_rewrite'),
+  oid('pg_extension'),
+  { name: 'pg_inherits', key: ['inhrelid', 'inhparent'] },
+  { name: 'pg_partitioned_table', key: ['partrelid'] },
+  oid('pg_statistic_ext'),
+  oid('pg_collation', ['collversion']),
+  oid('pg_operator'),
+  oid('pg_opclass'),
+  oid('pg_opfamily'),
+  oid('pg_amop'),
+  oid('pg_amproc'),
+  oid('pg_cast'),
+  oid('pg_conversion'),
+  oid('pg_language'),
+  oid('pg_am'),
+  oid('pg_event_trigger'),
+  oid('pg_publication'),
+  oid('pg_publication_rel'),
+  oid('pg_publication_namespace'),
+  oid('pg_foreign_data_wrapper'),
+  oid('pg_foreign_server'),
+  { name: 'pg_foreign_table', key: ['ftrelid'] },
+  oid('pg_ts_config'),
+  { name: 'pg_ts_config_map', key: ['mapcfg', 'maptokentype', 'mapseqno'] },
+  oid('pg_ts_dict'),
+  oid('pg_default_acl'),
+  oid(
+    'pg_database',
+    ['datfrozenxid', 'datminmxid', 'dathasloginevt', 'datcollversion'],
+    'datname = pg_catalog.current_database()',
+  ),
+  // A drill changes the copy's passwords on purpose.
+  oid('pg_authid', ['rolpassword', 'rolvaliduntil']),
+  oid('pg_auth_members'),
+  { name: 'pg_db_role_setting', key: ['setdatabase', 'setrole'] },
+]
+
+/** One row of a catalog: what it is, who wrote it, and what it says, as a hash. */
+export type CatalogRow = { readonly key: string; readonly xmin: string; readonly hash: string }
+
+export type CatalogName = string
+
+const COLUMNS = `
+select
+  a.attrelid::pg_catalog.regclass::pg_catalog.text as catalog,
+  pg_catalog.array_agg(a.attname::pg_catalog.text order by a.attnum) as columns
+from pg_catalog.pg_attribute a
+where a.attrelid = any ($1::pg_catalog.text[]::pg_catalog.regclass[]) and a.attnum > 0 and not a.attisdropped
+group by 1`
+
+const quoted = (name: string) => `"${name}"`
+
+function rowsQuery(catalog: Catalog, columns: readonly string[]): string {
+  const said = columns.filter(column => !(catalog.without ?? []).includes(column))
+  const key = catalog.key.map(column => `c.${quoted(column)}::pg_catalog.text`).join(` || '/' || `)
+  // pg_node_tree and aclitem have no hash: the row goes in as text.
+  const text = said.map(column => `c.${quoted(column)}::pg_catalog.text`).join(', ')
+  return `select ${key} as key, c.xmin::pg_catalog.text as xmin, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
+}
+
+/** Every catalog's rows by key; a catalog that may not be read is absent and named in `unread`. */
+export async function readCatalogs(
+  client: pg.Client,
+): Promise<{ rows: Map<CatalogName, Map<string, CatalogRow>>; unread: string[] }> {
+  const names = CATALOGS.map(catalog => `pg_catalog.${catalog.name}`)
+  const { rows: described } = await client.query<{ catalog: string; columns: string[] }>(COLUMNS, [names])
+  const columns = new Map(described.map(row => [row.catalog, row.columns]))
+  const rows = new Map<CatalogName, Map<string, CatalogRow>>()
+  const unread: string[] = []
+  for (const catalog of CATALOGS) {
+    const own = columns.get(catalog.name)
+    if (!own) continue
+    try {
+      const found = await client.query<CatalogRow>(rowsQuery(catalog, own))
+      rows.set(catalog.name, new Map(found.rows.map(row => [row.key, row])))
+    } catch (error) {
+      if ((error as { code?: string }).code !== '42501') throw error
+      unread.push(catalog.name)
+    }
+  }
+  return { rows, unread }
+}
+
+const DESCRIBE = `
+select coalesce(
+  pg_catalog.pg_describe_object($1::pg_catalog.text::pg_catalog.regclass, $2::pg_catalog.oid, $3::pg_catalog.int4),
+  $1::pg_catalog.text || ' ' || $2::pg_catalog.text) as name`
+
+/** Words for a catalog row, e.g. `table orders column id`. Asked of the side that has it. */
+export async function describeRow(client: pg.Client, catalog: CatalogName, key: string): Promise<string> {
+  const parts = key.split('/')
+  const [owner, sub] =
+    catalog === 'pg_attribute'
+      ? ['pg_class', parts[1] ?? '0']
+      : catalog === 'pg_index' || catalog === 'pg_sequence'
+        ? ['pg_class', '0']
+        : [catalog, '0']
+  try {
+    const { rows } = await client.query(DESCRIBE, [`pg_catalog.${owner}`, parts[0], sub])
+    return `${catalog}: ${rows[0].name}`
+  } catch {
+    // Not every catalog's rows are objects of their own; its key names the row all the same.
+    return `${catalog}: ${key}`
+  }
+}

@@ -1,0 +1,88 @@
+import type pg from 'pg'
+import type { Check } from '../runtime/verdict.ts'
+import { asked, isoOf } from './check.ts'
+import type { Cut, CutAnswer, CutRequest } from './request.ts'
+import { withSession } from './session.ts'
+import type { Side, Sides } from './side.ts'
+import { parseSnapshot } from './xid.ts'
+
+export const NEWEST_HEARTBEAT = `
+select
+  h.seq::pg_catalog.text as seq,
+  ${isoOf('h.at')} as at,
+  h.lsn::pg_catalog.text as lsn,
+  h.snapshot,
+  h.instance,
+  h.timeline
+from holdfast.heartbeat h
+order by h.seq desc
+limit 1`
+
+const LOST = `
+select
+  count(*)::pg_catalog.int4 as heartbeats,
+  (pg_catalog.array_agg(h.snapshot order by h.seq desc))[1] as snapshot
+from holdfast.heartbeat h
+where h.seq > $1::pg_catalog.int8 and h.at <= $2::pg_catalog.timestamptz`
+
+/** The newest heartbeat in this database. */
+export async function readCut(client: pg.Client): Promise<Cut | null> {
+  return (await client.query<Cut>(NEWEST_HEARTBEAT)).rows[0] ?? null
+}
+
+/** Where the copy ends, read inside it, and what lies between there and the disaster. */
+export async function cut(request: CutRequest, sides: Sides & { readonly copy: Side }): Promise<CutAnswer> {
+  const found = await withSession(sides.copy, readCut)
+  if (!found)
+    return {
+      checks: [
+        asked(
+          'cut.heartbeat',
+          'fail',
+          'the copy holds no heartbeat: its end cannot be dated',
+          NEWEST_HEARTBEAT,
+          null,
+        ),
+      ],
+      cut: null,
+      rpoSeconds: null,
+      lost: { heartbeats: null, transactions: null, rows: null },
+    }
+  const rpoSeconds = Math.max(0, (Date.parse(request.disasterAt) - Date.parse(found.at)) / 1000)
+  const lost = sides.primary
+    ? await withSession(sides.primary, client => count(client, found, request.disasterAt))
+    : { heartbeats: null, transactions: null }
+  return {
+    checks: [foundCheck(found, rpoSeconds, lost)],
+    cut: found,
+    rpoSeconds,
+    lost: { ...lost, rows: null },
+  }
+}
+
+async function count(client: pg.Client, found: Cut, disasterAt: string) {
+  const row = (await client.query(LOST, [found.seq, disasterAt])).rows[0]
+  const from = parseSnapshot(found.snapshot).xmax
+  return {
+    heartbeats: Number(row.heartbeats),
+    transactions: row.snapshot === null ? 0 : parseSnapshot(row.snapshot).xmax - from,
+  }
+}
+
+function foundCheck(
+  found: Cut,
+  rpo: number,
+  lost: { heartbeats: number | null; transactions: number | null },
+): Check {
+  const known = lost.heartbeats !== null
+  const what = known
+    ? `; ${lost.heartbeats} heartbeats and at most ${lost.transactions} transactions lie between`
+    : ''
+  return asked(
+    'cut.heartbeat',
+    'pass',
+    `the copy ends at ${found.at} (log position ${found.lsn}), ${rpo.toFixed(3)} s before the disaster${what}`,
+    NEWEST_HEARTBEAT,
+    found,
+  )
+}

@@ -1,0 +1,62 @@
+import { Refusal } from '../runtime/failure.ts'
+import { assertions } from './assertions.ts'
+import { canaries } from './canaries.ts'
+import { compare } from './compare.ts'
+import { cut } from './cut.ts'
+import { fault } from './fault.ts'
+import { refuseByName } from './guard.ts'
+import { identify } from './identify.ts'
+import { mark } from './mark.ts'
+import { open } from './open.ts'
+import { plan } from './plan.ts'
+import { quarantine } from './quarantine.ts'
+import type { ExamineRequest, Tasks } from './request.ts'
+import type { Side, Sides } from './side.ts'
+import { structure } from './structure.ts'
+
+/**
+ * Does one task. Only `fault` and `quarantine` change anything, in a proven copy; `canaries` and the copy's proof
+ * write sentinels into Holdfast's own table on the primary.
+ */
+export function examine(
+  request: ExamineRequest,
+  sides: Sides,
+): Promise<Tasks[ExamineRequest['task']]['answer']> {
+  const primary = () => need(sides.primary, 'primary')
+  const copy = () => need(sides.copy, 'copy')
+  const both = () => {
+    refuseByName(copy().endpoint, primary().endpoint)
+    return { primary: primary(), copy: copy() }
+  }
+  switch (request.task) {
+    case 'canaries':
+      return canaries(request, primary())
+    case 'mark':
+      return mark(primary())
+    case 'open':
+      refuseByName(copy().endpoint, undefined)
+      return open(request, copy())
+    case 'quarantine':
+      return quarantine(request, { ...sides, copy: copy() })
+    case 'identify':
+      return identify(request, { ...sides, copy: copy() })
+    case 'cut':
+      return cut(request, { ...sides, copy: copy() })
+    case 'structure':
+      return structure(request, { ...sides, copy: copy() })
+    case 'plan':
+      return plan(request, both())
+    case 'compare':
+      return compare(request, both())
+    case 'assertions':
+      refuseByName(copy().endpoint, undefined)
+      return assertions(request, copy())
+    case 'fault':
+      return fault(request, both())
+  }
+}
+
+function need(side: Side | undefined, name: string): Side {
+  if (side) return side
+  throw new Refusal('BadExamineRequest', `the request names no ${name}`, `give the ${name}'s endpoint`)
+}
