@@ -16,6 +16,10 @@ export type ConnectOptions = {
   readonly statementTimeout: number
   /** Send statements without waiting for the answer to the one before. @default false */
   readonly pipeline?: boolean
+  /** Milliseconds until a connection attempt counts as failed. @default 15_000 */
+  readonly connectTimeout?: number
+  /** Milliseconds until an answer that does not come counts as lost, as behind a dead host. @default no limit */
+  readonly queryTimeout?: number
 }
 
 /**
@@ -34,7 +38,8 @@ export async function connect(login: Login, options: ConnectOptions): Promise<pg
     application_name: options.application,
     statement_timeout: options.statementTimeout,
     ...(options.pipeline && { pipeline: true }),
-    connectionTimeoutMillis: 15_000,
+    connectionTimeoutMillis: options.connectTimeout ?? 15_000,
+    ...(options.queryTimeout !== undefined && { query_timeout: options.queryTimeout }),
   })
   // An idle connection that the server closes must not end the process: the next query reports it.
   client.on('error', () => {})
