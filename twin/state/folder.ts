@@ -1,0 +1,37 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Where a twin keeps what. All of it lies in one folder, so that removing the folder removes the twin. */
+export type TwinFolder = {
+  readonly root: string
+  /** How to reach a live twin; there while one is. */
+  readonly endpoint: string
+  readonly lock: string
+  readonly log: string
+  /** Refusals by IAM, one JSON line each. */
+  readonly denials: string
+  /** Logs of the functions, a folder a region. */
+  readonly functionLogs: string
+  /** The folder of one service's state. */
+  readonly of: (service: string) => string
+}
+
+/** The folder of a twin, made if missing. PostgreSQL runs as another account and must be able to pass through it. */
+export function openFolder(root: string): TwinFolder {
+  mkdirSync(root, { recursive: true })
+  chmodSync(root, 0o711)
+  return folderAt(root)
+}
+
+/** The same without touching the disk. */
+export function folderAt(root: string): TwinFolder {
+  return {
+    root,
+    endpoint: join(root, 'endpoint.json'),
+    lock: join(root, 'twin.pid'),
+    log: join(root, 'twin.log'),
+    denials: join(root, 'denials.jsonl'),
+    functionLogs: join(root, 'logs'),
+    of: service => join(root, service),
+  }
+}
