@@ -142,6 +142,8 @@ export const environmentSchema = z.strictObject({
       /** SSM parameter that holds the integration URL of PagerDuty or Opsgenie; never the URL itself. */
       pageUrlParameter: z.string().optional(),
       warnEmail: z.string().optional(),
+      /** Where the runbook can be read; each alarm links to its article behind `#`. */
+      runbook: z.string().default('docs/runbook.md'),
       slack: z.strictObject({ workspaceId: z.string(), channelId: z.string() }).optional(),
     })
     .prefault({}),

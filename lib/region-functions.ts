@@ -1,6 +1,8 @@
 import { CfnOutput } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { Alarms } from './alarms/alarms.ts'
+import { functionRows } from './alarms/function-rows.ts'
 import type { Bundle, Bundles, Verb } from './bundles.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { type PlannedDrill, planDrills } from './drill-plan.ts'
@@ -53,6 +55,14 @@ export class RegionFunctions extends Construct {
       key: keys.data,
       network: inNetwork ? network : undefined,
     })
+    // Beside the function and not with the other alarms, which would hold its name fast from another stack.
+    const rows = functionRows({
+      verb,
+      functionName: added.function.functionName,
+      timeout: settings.timeout,
+      region: this.#props.region === config.region ? 'home' : 'standby',
+    })
+    new Alarms(added, 'Alarms', { config, rows })
     new CfnOutput(this, `${pascal(verb)}Output`, { value: added.alias.functionArn }).overrideLogicalId(
       `${pascal(verb)}Arn`,
     )

@@ -1,5 +1,4 @@
-/** The one namespace of every metric that Holdfast's functions publish. */
-export const NAMESPACE = 'Holdfast'
+import { NAMESPACE } from './names.ts'
 
 /** CloudWatch units, by their wire names. */
 export type Unit = 'Seconds' | 'Milliseconds' | 'Bytes' | 'Count' | 'Percent' | 'None'

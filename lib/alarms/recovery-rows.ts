@@ -4,7 +4,7 @@ import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
 import { METRICS as REAPER } from '../../lambdas/reaper/names.ts'
 import { METRICS as DRILL } from '../../lambdas/restore-drill/names.ts'
-import { NAMESPACE } from '../../lambdas/runtime/metrics-namespace.ts'
+import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { type AlarmRow, metric, row, type Signal } from './row.ts'
 
 const HOUR = 3_600
@@ -19,50 +19,120 @@ export function recoveryRows(config: EnvironmentConfig): AlarmRow[] {
 function heartbeatRows({ name }: EnvironmentConfig): AlarmRow[] {
   return [
     row('heartbeat', metric(NAMESPACE, HEARTBEAT.written, { Instance: name }, 'Sum'), {
-      article: 'heartbeat', severity: 'page', bad: 'below', threshold: 30, unit: 'count', when: [2, 3],
-      summary: 'the primary takes no writes, or nobody can tell', derivation: 'a row a second is asked for; half of a minute without one is an outage',
+      article: 'heartbeat',
+      severity: 'page',
+      bad: 'below',
+      threshold: 30,
+      unit: 'count',
+      when: [2, 3],
+      summary: 'the primary takes no writes, or nobody can tell',
+      derivation: 'a row a second is asked for; half of a minute without one is an outage',
     }),
   ]
 }
 
 function backupRows(config: EnvironmentConfig): AlarmRow[] {
   const { name } = config
-  const environment = (metricName: string, statistic: string) => metric(NAMESPACE, metricName, { Environment: name }, statistic)
+  const environment = (metricName: string, statistic: string) =>
+    metric(NAMESPACE, metricName, { Environment: name }, statistic)
   const rows = [
     row('backups-failed', environment(VERIFICATION.failed, 'Maximum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: 0, unit: 'count', when: [1, 1], period: HOUR, missing: 'ignore',
-      summary: 'a backup is missing, too old, unlocked or not encrypted', derivation: 'every check must pass',
+      article: 'backups',
+      severity: 'page',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [1, 1],
+      period: HOUR,
+      missing: 'ignore',
+      summary: 'a backup is missing, too old, unlocked or not encrypted',
+      derivation: 'every check must pass',
     }),
     row('backups-unknown', environment(VERIFICATION.unknown, 'Maximum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: 0, unit: 'count', when: [1, 1], period: HOUR, missing: 'ignore',
-      summary: 'a question about the backups got no answer', derivation: 'an unknown backup is not a backup', causes: ['backups-failed'],
+      article: 'backups',
+      severity: 'page',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [1, 1],
+      period: HOUR,
+      missing: 'ignore',
+      summary: 'a question about the backups got no answer',
+      derivation: 'an unknown backup is not a backup',
+      causes: ['backups-failed'],
     }),
     row('backups-unverified', environment(VERIFICATION.verified, 'Maximum'), {
-      article: 'backups', severity: 'page', bad: 'below', threshold: 1, unit: 'count', when: [DAILY, DAILY], period: HOUR,
-      summary: 'the backups have not been found good for more than a day', derivation: `verified daily: ${DAILY} hours are a day and two hours' grace`,
+      article: 'backups',
+      severity: 'page',
+      bad: 'below',
+      threshold: 1,
+      unit: 'count',
+      when: [DAILY, DAILY],
+      period: HOUR,
+      summary: 'the backups have not been found good for more than a day',
+      derivation: `verified daily: ${DAILY} hours are a day and two hours' grace`,
       causes: ['backups-failed', 'backups-unknown'],
     }),
-    row('restorable-age', metric(NAMESPACE, VERIFICATION.restorableAge, { Instance: name, Region: config.region }, 'Maximum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: Math.max(300, config.objectives['bad-write']?.rpo ?? 300) + 300, unit: 'seconds', when: [1, 1], period: HOUR, missing: 'ignore',
-      summary: 'point-in-time recovery no longer reaches the last minutes',
-      derivation: 'RDS ships its log every five minutes; one interval late on top of the objective',
-    }),
     row('backup-jobs', metric('AWS/Backup', 'NumberOfBackupJobsFailed', { BackupVaultName: name }, 'Sum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: 0, unit: 'count', when: [1, 1], period: HOUR, missing: 'notBreaching',
-      summary: 'AWS Backup could not take a snapshot', derivation: 'critical alarm of the availability plan: failed backups',
+      article: 'backups',
+      severity: 'page',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [1, 1],
+      period: HOUR,
+      missing: 'notBreaching',
+      summary: 'AWS Backup could not take a snapshot',
+      derivation: 'critical alarm of the availability plan: failed backups',
     }),
     row('backup-copies', metric('AWS/Backup', 'NumberOfCopyJobsFailed', { BackupVaultName: name }, 'Sum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: 0, unit: 'count', when: [1, 1], period: HOUR, missing: 'notBreaching',
-      summary: 'a snapshot did not reach the other region', derivation: 'critical alarm of the availability plan: failed backups', causes: ['backup-jobs'],
+      article: 'backups',
+      severity: 'page',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [1, 1],
+      period: HOUR,
+      missing: 'notBreaching',
+      summary: 'a snapshot did not reach the other region',
+      derivation: 'critical alarm of the availability plan: failed backups',
+      causes: ['backup-jobs'],
     }),
   ]
   if (!config.vault.enabled) rows.splice(-2)
-  if (!config.database.backup.replicate) return rows
+  return [...rows, ...restorableRows(config)]
+}
+
+/** How much point-in-time recovery alone would lose now, in each region that could do it. */
+function restorableRows(config: EnvironmentConfig): AlarmRow[] {
+  const age = (region: string) =>
+    metric(NAMESPACE, FRESHNESS.restorableAge, { Environment: config.name, Region: region }, 'Maximum')
+  const home = row('restorable-age', age(config.region), {
+    article: 'restorable',
+    severity: 'page',
+    bad: 'above',
+    threshold: 600,
+    unit: 'seconds',
+    when: [3, 3],
+    period: 300,
+    summary: 'point-in-time recovery no longer reaches the last minutes',
+    derivation: 'RDS ships its log every five minutes: two intervals late',
+  })
+  if (!config.database.backup.replicate) return [home]
   return [
-    ...rows,
-    row('restorable-age-standby', metric(NAMESPACE, VERIFICATION.restorableAge, { Instance: name, Region: config.standbyRegion }, 'Maximum'), {
-      article: 'backups', severity: 'page', bad: 'above', threshold: 1_800, unit: 'seconds', when: [1, 1], period: HOUR, missing: 'ignore',
-      summary: 'the replicated backups in the other region fall behind', derivation: 'AWS names 5 to 30 minutes for replicated automated backups ("dr-standard-edition-amazon-rds")',
+    home,
+    row('restorable-age-standby', age(config.standbyRegion), {
+      article: 'restorable',
+      severity: 'page',
+      bad: 'above',
+      threshold: 1_800,
+      unit: 'seconds',
+      when: [3, 3],
+      period: 300,
+      region: 'standby',
+      summary: 'the replicated backups in the other region fall behind',
+      derivation:
+        'AWS names 5 to 30 minutes for replicated automated backups ("dr-standard-edition-amazon-rds")',
     }),
   ]
 }
@@ -72,45 +142,124 @@ function drillRows(config: EnvironmentConfig): AlarmRow[] {
   const modes = Object.entries(config.drills) as [Mode, { every: number }][]
   return modes.flatMap(([mode, { every }]) => {
     const region = mode === 'region-loss' ? 'standby' : 'home'
-    const of = (name: string, statistic: string): Signal => metric(NAMESPACE, name, { Environment: config.name, Mode: mode }, statistic)
+    const of = (name: string, statistic: string): Signal =>
+      metric(NAMESPACE, name, { Environment: config.name, Mode: mode }, statistic)
+    const age = (name: string, seen: string): Signal =>
+      metric(NAMESPACE, name, { Environment: config.name, Mode: mode, Region: seen }, 'Minimum')
+    const regionName = { home: config.region, standby: config.standbyRegion }
     const objective = config.objectives[mode]
     const rows = [
       row(`drill-failed-${mode}`, of(DRILL.failed, 'Maximum'), {
-        article: 'drill', severity: 'page', bad: 'above', threshold: 0, unit: 'count', when: [1, 1], period: HOUR, missing: 'ignore', region,
-        summary: `the ${mode} drill did not pass`, derivation: 'a drill passes or somebody looks',
+        article: 'drill',
+        severity: 'page',
+        bad: 'above',
+        threshold: 0,
+        unit: 'count',
+        when: [1, 1],
+        period: HOUR,
+        missing: 'ignore',
+        region,
+        summary: `the ${mode} drill did not pass`,
+        derivation: 'a drill passes or somebody looks',
       }),
-      ...(['home', 'standby'] as const).filter(seen => seen === region || config.database.backup.replicate).map(seen =>
-        row(`drill-overdue-${mode}${seen === region ? '' : '-seen-from-afar'}`, of(FRESHNESS.proofAge, 'Minimum'), {
-          article: 'drill-overdue', severity: 'page', bad: 'above', threshold: every * 1.5, unit: 'seconds', when: [3, 3], period: HOUR, region: seen,
-          summary: `no ${mode} drill has passed for too long${seen === region ? '' : ', seen from the other region'}`,
-          derivation: `one and a half times the ${every / 86_400} days between two drills`, causes: seen === region ? [`drill-failed-${mode}`] : [],
-        }),
-      ),
+      ...(['home', 'standby'] as const)
+        .filter(seen => seen === region || config.database.backup.replicate)
+        .map(seen =>
+          row(
+            `drill-overdue-${mode}${seen === region ? '' : '-seen-from-afar'}`,
+            age(FRESHNESS.proofAge, regionName[seen]),
+            {
+              article: 'drill-overdue',
+              severity: 'page',
+              bad: 'above',
+              threshold: every * 1.5,
+              unit: 'seconds',
+              when: [3, 3],
+              period: HOUR,
+              region: seen,
+              summary: `no ${mode} drill has passed for too long${seen === region ? '' : ', seen from the other region'}`,
+              derivation: `one and a half times the ${every / 86_400} days between two drills`,
+              causes: seen === region ? [`drill-failed-${mode}`] : [],
+            },
+          ),
+        ),
+      ...(mode === 'bad-write' ? [controlOverdue(age(FRESHNESS.controlAge, regionName[region]))] : []),
       row(`control-missed-${mode}`, of(DRILL.negativeControlRed, 'Minimum'), {
-        article: 'negative-control', severity: 'page', bad: 'below', threshold: 1, unit: 'count', when: [1, 1], period: HOUR, missing: 'ignore', region,
-        summary: 'a drill did not see a fault that was put into its copy: do not trust any drill', derivation: 'a verifier that cannot fail is a defect',
+        article: 'negative-control',
+        severity: 'page',
+        bad: 'below',
+        threshold: 1,
+        unit: 'count',
+        when: [1, 1],
+        period: HOUR,
+        missing: 'ignore',
+        region,
+        summary: 'a drill did not see a fault that was put into its copy: do not trust any drill',
+        derivation: 'a verifier that cannot fail is a defect',
       }),
     ]
     if (objective === undefined) return rows
     return [
       ...rows,
       row(`drill-rpo-${mode}`, of(DRILL.rpo, 'Maximum'), {
-        article: 'drill', severity: 'page', bad: 'above', threshold: objective.rpo, unit: 'seconds', when: [1, 1], period: HOUR, missing: 'ignore', region,
-        summary: `a ${mode} would lose more than its objective allows`, derivation: `the objective: ${objective.rpo} s`, causes: [`drill-failed-${mode}`],
+        article: 'drill',
+        severity: 'page',
+        bad: 'above',
+        threshold: objective.rpo,
+        unit: 'seconds',
+        when: [1, 1],
+        period: HOUR,
+        missing: 'ignore',
+        region,
+        summary: `a ${mode} would lose more than its objective allows`,
+        derivation: `the objective: ${objective.rpo} s`,
+        causes: [`drill-failed-${mode}`],
       }),
       row(`drill-rto-${mode}`, of(DRILL.rto, 'Maximum'), {
-        article: 'drill', severity: 'page', bad: 'above', threshold: objective.rto, unit: 'seconds', when: [1, 1], period: HOUR, missing: 'ignore', region,
-        summary: `recovery from a ${mode} takes longer than its objective allows`, derivation: `the objective: ${objective.rto} s`, causes: [`drill-failed-${mode}`],
+        article: 'drill',
+        severity: 'page',
+        bad: 'above',
+        threshold: objective.rto,
+        unit: 'seconds',
+        when: [1, 1],
+        period: HOUR,
+        missing: 'ignore',
+        region,
+        summary: `recovery from a ${mode} takes longer than its objective allows`,
+        derivation: `the objective: ${objective.rto} s`,
+        causes: [`drill-failed-${mode}`],
       }),
     ]
+  })
+}
+
+function controlOverdue(age: Signal): AlarmRow {
+  return row('control-overdue', age, {
+    article: 'negative-control',
+    severity: 'warn',
+    bad: 'above',
+    threshold: 1.5 * 7 * 86_400,
+    unit: 'seconds',
+    when: [3, 3],
+    period: HOUR,
+    summary: 'no fault has been put into a copy for too long: nobody tests the verifier',
+    derivation: 'one and a half times the week between two negative controls',
   })
 }
 
 function reaperRows(config: EnvironmentConfig): AlarmRow[] {
   return [
     row('copies-overdue', metric(NAMESPACE, REAPER.overdue, { Environment: config.name }, 'Maximum'), {
-      article: 'copies', severity: 'warn', bad: 'above', threshold: 0, unit: 'count', when: [3, 3], period: HOUR, missing: 'breaching',
-      summary: 'a drill copy outlived its drill and costs money, or the reaper does not run', derivation: 'the reaper runs every hour; three tries are enough',
+      article: 'copies',
+      severity: 'warn',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [3, 3],
+      period: HOUR,
+      missing: 'breaching',
+      summary: 'a drill copy outlived its drill and costs money, or the reaper does not run',
+      derivation: 'the reaper runs every hour; three tries are enough',
     }),
   ]
 }

@@ -1,0 +1,149 @@
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
+import { Construct } from 'constructs'
+import type { EnvironmentConfig } from '../../config/schema.ts'
+import { alarmName } from './alarms.ts'
+import { AREAS, type Area, catalogue } from './catalogue.ts'
+import type { AlarmRow, Metric } from './row.ts'
+
+type Widget = {
+  readonly type: string
+  readonly width: number
+  readonly height: number
+  readonly properties: Record<string, unknown>
+}
+
+// CloudWatch's grid is 24 wide; three graphs stand side by side.
+const WIDTH = 8
+const HEIGHT = 6
+// An alarm widget shows a hundred alarms, a dashboard five hundred widgets.
+const MOST_ALARMS = 100
+
+export type DashboardProps = {
+  readonly config: EnvironmentConfig
+  readonly region: AlarmRow['region']
+  readonly partition: string
+}
+
+/**
+ * One dashboard a region: the objectives and their proofs on top, then every graph of the catalogue with its bound
+ * drawn in, area by area. What has no alarm has no graph, and the other way round.
+ */
+export class Dashboard extends Construct {
+  constructor(scope: Construct, id: string, props: DashboardProps) {
+    super(scope, id)
+    const { config } = props
+    new cloudwatch.CfnDashboard(this, 'Dashboard', {
+      dashboardName: config.name,
+      dashboardBody: JSON.stringify({ start: '-PT12H', widgets: widgets(props) }),
+    })
+  }
+}
+
+function widgets({ config, region, partition }: DashboardProps): Widget[] {
+  const place = region === 'home' ? config.region : config.standbyRegion
+  const areas = catalogue(config)
+  const shown = AREAS.flatMap(area => {
+    const rows = areas[area].filter(row => row.region === region)
+    return rows.length === 0 ? [] : [heading(area), ...graphs(rows, place)]
+  })
+  const rows = AREAS.flatMap(area => areas[area]).filter(row => row.region === region)
+  return [
+    objectives(config),
+    alarmState(config, rows, `arn:${partition}:cloudwatch:${place}:${config.account}:alarm:`),
+    ...shown,
+  ]
+}
+
+const TITLES: Readonly<Record<Area, string>> = {
+  recovery: 'Recovery: heartbeats, backups, drills',
+  archive: 'Archive and its copy',
+  database: 'Database instances',
+  workload: 'Workload: statements, locks, bloat',
+  pool: 'Connection pool and traffic',
+  cache: 'Cache',
+}
+
+function heading(area: Area): Widget {
+  return { type: 'text', width: 24, height: 1, properties: { markdown: `## ${TITLES[area]}` } }
+}
+
+function objectives(config: EnvironmentConfig): Widget {
+  const rows = Object.entries(config.objectives).map(([mode, { rpo, rto }]) => {
+    const drill = config.drills[mode as keyof typeof config.drills]
+    const proof =
+      drill === undefined ? 'measured when it happens' : `drilled every ${drill.every / 86_400} days`
+    return `| ${mode} | ${rpo} s | ${rto} s | ${proof} |`
+  })
+  const markdown = [
+    `# ${config.name}`,
+    '| failure | may lose | may take | proof |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n')
+  return { type: 'text', width: 12, height: HEIGHT, properties: { markdown } }
+}
+
+function alarmState(config: EnvironmentConfig, rows: readonly AlarmRow[], prefix: string): Widget {
+  const pagesFirst = [...rows].sort((a, b) =>
+    a.severity === b.severity ? 0 : a.severity === 'page' ? -1 : 1,
+  )
+  const alarms = pagesFirst.slice(0, MOST_ALARMS).map(row => `${prefix}${alarmName(config, row.id)}`)
+  return {
+    type: 'alarm',
+    width: 12,
+    height: HEIGHT,
+    properties: { title: 'Alarms', sortBy: 'stateUpdatedTimestamp', alarms },
+  }
+}
+
+/** One graph for the rows that watch the same thing, with a line for each bound. */
+function graphs(rows: readonly AlarmRow[], region: string): Widget[] {
+  const groups = Map.groupBy(rows, row => JSON.stringify(row.signal))
+  return [...groups.values()].flatMap(same => {
+    const first = same[0]
+    return first === undefined ? [] : [graph(first, same, region)]
+  })
+}
+
+function graph(row: AlarmRow, same: readonly AlarmRow[], region: string): Widget {
+  const bounds = same
+    .filter(({ signal }) => signal.kind !== 'anomaly')
+    .map(({ threshold, severity }) => ({
+      value: threshold,
+      label: severity,
+      color: severity === 'page' ? '#d13212' : '#ff9900',
+    }))
+  return {
+    type: 'metric',
+    width: WIDTH,
+    height: HEIGHT,
+    properties: {
+      title: `${row.id} (${row.unit})`,
+      region,
+      period: row.period,
+      view: 'timeSeries',
+      metrics: series(row),
+      ...(bounds.length > 0 ? { annotations: { horizontal: bounds } } : {}),
+    },
+  }
+}
+
+function series({ id, signal }: AlarmRow): unknown[] {
+  if (signal.kind === 'metric') return [line(signal.metric, {})]
+  if (signal.kind === 'anomaly')
+    return [
+      line(signal.metric, { id: 'usual' }),
+      [{ id: 'band', expression: `ANOMALY_DETECTION_BAND(usual, ${signal.deviations})`, label: 'usual' }],
+    ]
+  return [
+    ...Object.entries(signal.metrics).map(([name, metric]) => line(metric, { id: name, visible: false })),
+    [{ id: 'result', expression: signal.expression, label: id }],
+  ]
+}
+
+function line(
+  { namespace, name, dimensions, statistic }: Metric,
+  options: Record<string, unknown>,
+): unknown[] {
+  return [namespace, name, ...Object.entries(dimensions).flat(), { stat: statistic, ...options }]
+}
