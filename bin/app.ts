@@ -5,10 +5,11 @@ import { bundle, VERBS } from '../lib/bundles.ts'
 try {
   // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
   const bundling = bundle(VERBS.filter(verb => existsSync(`lambdas/${verb}/handler.ts`)))
-  const [{ App }, { loadEnvironment }, { createStacks }] = await Promise.all([
+  const [{ App }, { loadEnvironment }, { createStacks }, { acknowledge, addPacks }] = await Promise.all([
     import('aws-cdk-lib'),
     import('../config/environments.ts'),
     import('../lib/stacks.ts'),
+    import('../lib/compliance.ts'),
   ])
   const app = new App({ analyticsReporting: false })
   const environment: unknown = app.node.tryGetContext('env')
@@ -21,7 +22,11 @@ try {
         hint: 'add -c env=prod (or dev, staging)',
       },
     ])
-  createStacks(app, loadEnvironment(environment), await bundling)
+  const config = loadEnvironment(environment)
+  createStacks(app, config, await bundling)
+  const withPacks = Boolean(app.node.tryGetContext('compliance'))
+  acknowledge(app, config, withPacks)
+  if (withPacks) await addPacks(app)
   app.synth()
 } catch (error) {
   // A wrong configuration is a sentence to its author; a stack trace is for our own mistakes.

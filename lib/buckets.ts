@@ -56,12 +56,12 @@ export class Buckets extends Construct {
       lifecycleConfiguration: { rules: [expire(90)] },
     })
     bucket.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    policy(this, 'LogsPolicy', bucket, config, region, 'logs', [
+    policy(this, 'LogsPolicy', bucket, [
       {
         Effect: 'Allow',
         Principal: { Service: 'logging.s3.amazonaws.com' },
         Action: 's3:PutObject',
-        Resource: `${bucketArn(config, 'logs', region)}/*`,
+        Resource: `${bucket.attrArn}/*`,
         Condition: { StringEquals: { 'aws:SourceAccount': config.account } },
       },
     ])
@@ -97,7 +97,7 @@ export class Buckets extends Construct {
       replicationConfiguration: role && replication(config, purpose, props.replicateTo ?? region, role),
     })
     bucket.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    policy(this, `${id}Policy`, bucket, config, region, purpose, [])
+    policy(this, `${id}Policy`, bucket, [])
     return bucket
   }
 }
@@ -168,16 +168,8 @@ function segmentsSettings(config: EnvironmentConfig): ArchiveSettings {
 
 type Statement = Record<string, unknown>
 
-function policy(
-  scope: Construct,
-  id: string,
-  bucket: s3.CfnBucket,
-  config: EnvironmentConfig,
-  region: string,
-  purpose: BucketPurpose,
-  allow: Statement[],
-): void {
-  const arn = bucketArn(config, purpose, region)
+function policy(scope: Construct, id: string, bucket: s3.CfnBucket, allow: Statement[]): void {
+  const arn = bucket.attrArn
   new s3.CfnBucketPolicy(scope, id, {
     bucket: bucket.ref,
     policyDocument: {

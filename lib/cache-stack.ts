@@ -45,7 +45,8 @@ export class CacheStack extends RegionStack {
       cacheSubnetGroupName: this.#subnets(name, network.vpc),
       cacheParameterGroupName: this.#parameters(name, cache.engineVersion),
       securityGroupIds: [this.#security(name, network.vpc, network.clients)],
-      snapshotRetentionLimit: 7,
+      // Days; the least that HIPAA and NIST 800-53 count as a backup.
+      snapshotRetentionLimit: 15,
       snapshotWindow: '01:00-02:00',
       preferredMaintenanceWindow: config.database.maintenanceWindow,
       autoMinorVersionUpgrade: true,
