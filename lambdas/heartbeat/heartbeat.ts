@@ -59,7 +59,7 @@ export async function runHeartbeats(options: HeartbeatOptions): Promise<Heartbea
         trouble = sentence(error)
       }
     }
-    await line.prune()
+    if (written > 0) await line.prune()
     const age = written > 0 ? (performance.now() - last) / 1000 : await line.age(began)
     return { written, missed: beats - written, age, trouble }
   } finally {
@@ -95,7 +95,11 @@ function openLine(options: HeartbeatOptions): Line {
   }
   return {
     async insert() {
-      await over(one => one.query(INSERT, [options.instance, options.code]))
+      const write = () => over(one => one.query(INSERT, [options.instance, options.code]))
+      // An old connection may have died unnoticed since the last beat: this beat still has time for a new one.
+      // A row that was written all the same is written twice, which harms nothing.
+      if (client) await write().catch(write)
+      else await write()
     },
     async prune() {
       await over(one => one.query('select holdfast.prune($1)', [PRUNE])).catch(error =>
