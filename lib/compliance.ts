@@ -119,7 +119,7 @@ function databaseFindings(config: EnvironmentConfig): Acknowledgement[] {
     },
     {
       rules: ['HIPAA.Security-CloudWatchAlarmAction', 'NIST.800.53.R5-CloudWatchAlarmAction'],
-      where: /monitoring\/Alarms\/\w+$/,
+      where: /\/Alarms\/\w+$/,
       reason:
         'An alarm with known causes speaks through its composite, which stays silent while a cause is already speaking.',
     },
