@@ -54,7 +54,7 @@ export class VerbFunction extends Construct {
       code: lambda.Code.fromAsset(props.bundle.path, { assetHash: props.bundle.hash }),
       memorySize: props.memory,
       timeout: Duration.seconds(props.timeout),
-      environment: { ...props.environment },
+      environment: { ...props.environment, ...(network ? AUTHORITIES : {}) },
       environmentEncryption: key,
       // Text, since the JSON format would wrap the lines that CloudWatch turns into metrics.
       loggingFormat: lambda.LoggingFormat.TEXT,
@@ -84,6 +84,9 @@ export class VerbFunction extends Construct {
     return statements
   }
 }
+
+// Since Node 20 the runtime ships the authorities of RDS and no longer loads them by itself.
+const AUTHORITIES = { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' }
 
 // Lambda makes network interfaces by the function's role, and EC2 knows no resource for some of these.
 const NETWORK_INTERFACES = [
