@@ -20,7 +20,14 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof Transient) return true
   if (!(error instanceof Error)) return false
   const { code, $metadata } = error as { code?: string; $metadata?: { httpStatusCode?: number } }
-  return TRANSIENT.has(error.name) || TRANSIENT.has(code ?? '') || ($metadata?.httpStatusCode ?? 0) >= 500
+  // The SDK puts metadata on whatever a call threw; without a status no answer arrived, and the call may have happened.
+  const unanswered = $metadata !== undefined && $metadata.httpStatusCode === undefined
+  return (
+    unanswered ||
+    TRANSIENT.has(error.name) ||
+    TRANSIENT.has(code ?? '') ||
+    ($metadata?.httpStatusCode ?? 0) >= 500
+  )
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -49,13 +56,14 @@ const HINTS: Readonly<Record<string, string>> = {
   NoSuchBucket: 'deploy the stack again: the bucket is gone',
 }
 
-/** Turns what AWS answered into a sentence with the act, the answer and one step; transient answers stay themselves. */
+/** Turns what AWS answered into a sentence with the act, the answer and one step; transient answers stay transient. */
 export function explained(doing: string, error: unknown): Error {
   if (!(error instanceof Error)) return new Error(`${doing}: ${String(error)}`)
-  if (error instanceof Refusal || isTransient(error)) return error
+  if (error instanceof Refusal) return error
   const { $metadata } = error as { $metadata?: { requestId?: string } }
   const asked = $metadata?.requestId === undefined ? '' : ` (request ${$metadata.requestId})`
   const fact = `${doing}: ${error.name}: ${error.message}${asked}`
+  if (isTransient(error)) return new Transient(error.name, fact)
   const hint = HINTS[error.name]
   return hint === undefined ? new Error(fact) : new Refusal(error.name, fact, hint)
 }

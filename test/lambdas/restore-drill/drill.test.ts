@@ -1,48 +1,32 @@
-import { withDurableExecution } from '@aws/durable-execution-sdk-js'
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { runDrill } from '../../../lambdas/restore-drill/drill.ts'
-import { type DrillRequest, type DrillResult, parseRequest } from '../../../lambdas/restore-drill/request.ts'
-import { parseSealed } from '../../../lambdas/runtime/evidence/record.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
+import { METRICS } from '../../../lambdas/restore-drill/names.ts'
 import { verifyChain } from '../../../lambdas/runtime/evidence/verify.ts'
 import { type Cloud, openCloud, SETTING } from './cloud.ts'
-import { examination } from './examination.ts'
+import { examination, TABLE } from './examination.ts'
+import { drillIn, verdicts } from './running.ts'
 
 let cloud: Cloud
+let printed: ReturnType<typeof jest.spyOn>
 // The real clock: a faked one drifts away from the times that AWS answers.
 beforeAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: false }))
 afterAll(() => LocalDurableTestRunner.teardownTestEnvironment())
 beforeEach(async () => {
+  printed = jest.spyOn(console, 'log').mockImplementation(() => {})
   cloud = await openCloud()
 })
-afterEach(() => cloud.close())
+afterEach(async () => {
+  await cloud.close()
+  printed.mockRestore()
+})
 
-const REQUEST = {
-  target: { kind: 'time', at: '2026-11-20T14:03:59Z' },
-  objective: { rpoSeconds: 300, rtoSeconds: 60 },
-  requestedBy: 'a test',
-}
-
-async function drill(over: Record<string, unknown> = {}, examine = examination(), setting = SETTING) {
-  const runner = new LocalDurableTestRunner<DrillResult>({
-    handlerFunction: withDurableExecution<unknown, DrillResult>((event, ctx) =>
-      runDrill(ctx, parseRequest(event) as DrillRequest, setting, cloud.clients),
-    ),
-  })
-  runner.registerFunction('examine', examine.handler as never)
-  const execution = await runner.run({ payload: { ...REQUEST, ...over } })
-  const result = execution.getResult()
-  if (!result) throw new Error(`the drill answered nothing: ${execution.getError()?.errorMessage}`)
-  const records = [...cloud.objects].filter(([key]) => key.startsWith('evidence/'))
-  const last = records.at(-1)?.[1].toString()
-  return { result, evidence: last === undefined ? undefined : parseSealed(last).evidence, records }
-}
-
-const verdicts = (result: DrillResult) =>
-  Object.fromEntries(result.stages.map(stage => [stage.name, stage.verdict]))
+const metric = (name: string) =>
+  printed.mock.calls
+    .map((call: unknown[]) => JSON.parse(String(call[0])) as Record<string, unknown>)
+    .find((line: Record<string, unknown>) => name in line)?.[name]
 
 test('a good copy passes, is signed, chained and destroyed', async () => {
-  const { result, evidence, records } = await drill()
+  const { result, evidence, records } = await drillIn(cloud)
   expect(result.sentence).toMatch(/^It comes back: 1,000 rows in 1 tables match/)
   expect(result.verdict).toBe('pass')
   expect(verdicts(result)).toEqual({
@@ -69,7 +53,7 @@ test('a good copy passes, is signed, chained and destroyed', async () => {
     measured: { rpoSeconds: 0.7, coverage: 1 },
   })
   expect(evidence?.calls.map(call => call.operation)).toContain('RestoreDBInstanceToPointInTime')
-  await drill()
+  await drillIn(cloud)
   const files = [...cloud.objects]
     .filter(([key]) => key.startsWith('evidence/'))
     .map(([name, text]) => ({ name, text: text.toString() }))
@@ -79,4 +63,290 @@ test('a good copy passes, is signed, chained and destroyed', async () => {
     links: [{ sequence: 1 }, { sequence: 2 }],
   })
   expect([...cloud.objects.keys()].filter(key => key.startsWith('reports/'))).toHaveLength(2)
+})
+
+test.each([
+  [
+    'a throttled call',
+    { operation: 'RestoreDBInstanceToPointInTime', times: 2, effect: { kind: 'throttle' } },
+  ],
+  [
+    'an answer that was lost',
+    { operation: 'RestoreDBInstanceToPointInTime', times: 1, effect: { kind: 'lose-answer' } },
+  ],
+  [
+    'a throttled look at the copy',
+    { operation: 'DescribeDBInstances', times: 3, effect: { kind: 'throttle' } },
+  ],
+] as const)('%s is no failure: the copy is restored once', async (_what, fault) => {
+  cloud.faults.add(fault)
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('pass')
+  expect(cloud.deleted).toHaveLength(1)
+})
+
+test('a copy with default groups fails', async () => {
+  cloud.behaviour.defaults = true
+  const { result, evidence } = await drillIn(cloud)
+  expect(result.verdict).toBe('fail')
+  const check = evidence?.stages
+    .find(stage => stage.name === 'restore')
+    ?.checks.find(one => one.verdict === 'fail')
+  expect(check).toMatchObject({ name: 'restore.parameter-group' })
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
+test('a stuck restore fails in time and its copy is destroyed', async () => {
+  cloud.behaviour.statuses = ['creating']
+  const { result } = await drillIn(cloud, { restoreSeconds: 2 })
+  expect(result).toMatchObject({ verdict: 'fail' })
+  expect(result.sentence).toMatch(/the restore is stuck: drill-shop-prod-\w+ is still creating after 2 s/)
+  expect(verdicts(result)).toMatchObject({
+    restore: 'fail',
+    open: 'skipped',
+    compare: 'skipped',
+    evidence: 'pass',
+  })
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
+test('a failed restore fails with its status and its copy is destroyed', async () => {
+  cloud.behaviour.statuses = ['creating', 'incompatible-restore']
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('fail')
+  expect(result.sentence).toMatch(/the restore failed: drill-shop-prod-\w+ is incompatible-restore/)
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
+test.each([
+  ['InstanceQuotaExceeded', 'raise the RDS instance quota'],
+  ['KMSKeyNotAccessibleFault', 'enable the key'],
+  ['InvalidDBInstanceState', 'wait until the instance is available'],
+])('%s on the restore is unknown, with a sentence and a step', async (code, step) => {
+  cloud.faults.add({
+    operation: 'RestoreDBInstanceToPointInTime',
+    effect: { kind: 'fail', code, status: 400, message: 'no' },
+  })
+  const { result, evidence } = await drillIn(cloud)
+  expect(result.verdict).toBe('unknown')
+  const restore = evidence?.stages.find(stage => stage.name === 'restore')
+  expect(restore?.detail).toMatch(/^restoring drill-shop-prod-\w+: \w+: no/)
+  expect(restore?.detail).toContain(step)
+  expect(cloud.deleted).toEqual([])
+})
+
+test.each([
+  [
+    'a stopped source',
+    (one: Cloud) =>
+      one.instances.set('shop-prod', { ...one.instances.get('shop-prod'), DBInstanceStatus: 'stopped' }),
+    'shop-prod is stopped',
+  ],
+  [
+    'a missing source',
+    (one: Cloud) => void one.instances.delete('shop-prod'),
+    'there is no instance shop-prod in us-east-1',
+  ],
+  [
+    'a source without backups',
+    (one: Cloud) =>
+      one.instances.set('shop-prod', { ...one.instances.get('shop-prod'), LatestRestorableTime: undefined }),
+    'no restorable window',
+  ],
+])('%s is refused before anything is restored', async (_what, break_, sentence) => {
+  break_(cloud)
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain(sentence)
+  expect(verdicts(result)).toMatchObject({ plan: 'unknown', restore: 'skipped', destroy: 'pass' })
+})
+
+test.each([
+  ['2026-11-01T00:00:00Z', 'lies before the restorable window'],
+  ['2026-11-20T15:04:00Z', 'lies 3600 s after the restorable window'],
+])('the impossible time %s is refused', async (at, sentence) => {
+  const { result } = await drillIn(cloud, { target: { kind: 'time', at } })
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain(sentence)
+})
+
+test('a second drill is refused while the first one stands, and leaves it alone', async () => {
+  const copy = 'drill-shop-prod-0123456789'
+  cloud.instances.set(copy, {
+    DBInstanceIdentifier: copy,
+    DBInstanceStatus: 'available',
+    TagList: [{ Key: 'holdfast:drill', Value: '0123456789' }],
+  })
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain('a drill is already running: drill-shop-prod-0123456789')
+  expect(cloud.instances.has(copy)).toBe(true)
+  expect(cloud.deleted).toEqual([])
+})
+
+test('a request for the other region is refused', async () => {
+  const { result } = await drillIn(cloud, { region: 'standby' })
+  expect(result.sentence).toContain('the request says standby, this function runs in us-east-1')
+})
+
+test.each([
+  ['kms', 'Sign', 'AccessDeniedException'],
+  ['kms', 'Sign', 'DisabledException'],
+  ['s3', 'PutObject', 'AccessDenied'],
+])('when %s refuses %s the drill is unknown and the copy is destroyed', async (service, operation, code) => {
+  cloud.faults.add({ service, operation, effect: { kind: 'fail', code, status: 403, message: 'no' } })
+  const { result, evidence } = await drillIn(cloud)
+  expect(result.verdict).toBe('unknown')
+  expect(result.evidence).toBeNull()
+  expect(evidence).toBeUndefined()
+  expect(result.sentence).toMatch(/And evidence: writing the evidence: \w+: no/)
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
+test('an examination that dies once is asked again', async () => {
+  let died = false
+  const examine = examination({
+    identify: () => {
+      if (died) return { checks: [{ name: 'identify.system-identifier', verdict: 'pass', detail: 'good' }] }
+      died = true
+      throw new Error('RequestId: x Error: Runtime exited with error: signal: killed')
+    },
+  })
+  expect((await drillIn(cloud, {}, examine)).result.verdict).toBe('pass')
+})
+
+test.each(['quarantine', 'identify', 'cut', 'structure', 'plan', 'compare'] as const)(
+  'an examination that always dies in %s makes the drill unknown, never green',
+  async task => {
+    const examine = examination({
+      [task]: () => {
+        throw new Error('signal: killed')
+      },
+    })
+    const { result } = await drillIn(cloud, {}, examine)
+    expect(result.verdict).toBe('unknown')
+    expect(result.sentence).toContain('signal: killed')
+    expect(verdicts(result)).toMatchObject({ evidence: 'pass', destroy: 'pass' })
+  },
+)
+
+test.each([
+  ['lost', { lost: 3 }, '3 lost'],
+  ['corrupt', { corrupt: 1 }, '1 corrupt'],
+  ['foreign', { foreign: 2 }, '2 written by the copy itself'],
+])('a table with %s rows fails the drill', async (_what, over, words) => {
+  const examine = examination({
+    compare: () => ({ checks: [], tables: [{ ...TABLE, ...over }], rest: [], bytes: 1 }),
+    plan: () => ({ checks: [], batches: [[[0, 0, null]]], tables: 1, bytes: 1, notCompared: [] }),
+  })
+  const { result, evidence } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('fail')
+  expect(evidence?.tables[0]).toMatchObject({ name: 'public.orders', verdict: 'fail', detail: words })
+})
+
+test('rows that changed after the cut are counted and are no failure', async () => {
+  const examine = examination({
+    compare: () => ({
+      checks: [],
+      tables: [{ ...TABLE, equal: 900, changedSince: 100 }],
+      rest: [],
+      bytes: 1,
+    }),
+  })
+  const { result, evidence } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('pass')
+  expect(evidence?.tables.find(table => table.name === 'public.orders')).toMatchObject({
+    verdict: 'pass',
+    changedSince: 200,
+  })
+})
+
+test.each([
+  ['rpoSeconds', { objective: { rpoSeconds: 0.5, rtoSeconds: 60 } }, 'objective.rpo'],
+  ['rtoSeconds', { objective: { rpoSeconds: 5, rtoSeconds: 0.001 }, restoreSeconds: 60 }, 'objective.rto'],
+])('a missed %s fails', async (_what, over, name) => {
+  const { result, evidence } = await drillIn(cloud, over)
+  expect(result.verdict).toBe('fail')
+  const checks = evidence?.stages.find(stage => stage.name === 'objectives')?.checks
+  expect(checks?.find(check => check.verdict === 'fail')?.name).toBe(name)
+})
+
+test('too few compared rows fail', async () => {
+  const examine = examination({
+    compare: () => ({ checks: [], tables: [{ ...TABLE, skipped: true }], rest: [], bytes: 1 }),
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('fail')
+  expect(result.sentence).toContain('objective.coverage: 0.00 %, at least 99.00 %')
+})
+
+test('a copy without a heartbeat cannot be dated: the drill does not pass', async () => {
+  const lost = { heartbeats: null, transactions: null, rows: null }
+  const examine = examination({
+    cut: () => ({
+      checks: [{ name: 'cut.heartbeat', verdict: 'fail', detail: 'no heartbeat survived' }],
+      cut: null,
+      rpoSeconds: null,
+      lost,
+    }),
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('fail')
+  expect(verdicts(result)).toMatchObject({ cut: 'fail', compare: 'skipped' })
+})
+
+test('a control that is caught by the right check passes and says so in the metric', async () => {
+  const examine = examination({
+    compare: () => ({ checks: [], tables: [{ ...TABLE, lost: 1 }], rest: [], bytes: 1 }),
+  })
+  const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' }, examine)
+  expect(result.verdict).toBe('pass')
+  expect(result.sentence).toContain('The control row-deleted was caught')
+  expect(metric(METRICS.negativeControlRed)).toBe(1)
+  expect(metric(METRICS.passed)).toBeUndefined()
+})
+
+test('a control that nothing sees is a failure of the verifier', async () => {
+  const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' })
+  expect(result.verdict).toBe('fail')
+  expect(result.sentence).toContain('THE VERIFIER FAILED')
+  expect(metric(METRICS.negativeControlRed)).toBe(0)
+})
+
+test('a control that turned red for another reason is a failure of the verifier', async () => {
+  const examine = examination({
+    identify: () => ({ checks: [{ name: 'identify.version', verdict: 'fail', detail: 'other' }] }),
+  })
+  const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' }, examine)
+  expect(result.sentence).toContain('no check that should see it turned red (red were: identify.version)')
+})
+
+test('a control that could not be put into the copy proves nothing', async () => {
+  const examine = examination({
+    fault: () => ({ checks: [], done: false, target: null }),
+    compare: () => ({ checks: [], tables: [{ ...TABLE, lost: 1 }], rest: [], bytes: 1 }),
+  })
+  const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' }, examine)
+  expect(result.verdict).toBe('fail')
+  expect(metric(METRICS.negativeControlRed)).toBe(0)
+})
+
+test('two drills that end together take two places in the chain', async () => {
+  const first = drillIn(cloud)
+  const second = drillIn(cloud, {}, examination(), { ...SETTING, name: 'shop-prod' })
+  await Promise.all([first, second])
+  const files = [...cloud.objects]
+    .filter(([key]) => key.startsWith('evidence/'))
+    .map(([name, text]) => ({ name, text: text.toString() }))
+  expect(verifyChain(files, { whole: true })).toMatchObject({ verdict: 'pass', complete: true })
+  expect(files).toHaveLength(2)
+})
+
+test('no evidence is chained to a head that was altered', async () => {
+  await drillIn(cloud)
+  const [key, text] = [...cloud.objects].find(([name]) => name.startsWith('evidence/'))!
+  cloud.objects.set(key, Buffer.from(text.toString().replace('"rpoSeconds": 0.7', '"rpoSeconds": 0.1')))
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain('was altered: run holdfast evidence verify')
 })

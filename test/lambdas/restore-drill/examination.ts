@@ -14,7 +14,8 @@ const CUT = {
   instance: 'shop-prod',
   timeline: 1,
 }
-const TABLE = {
+/** A table that is equal on both sides. */
+export const TABLE = {
   table: 'public.orders',
   oid: 16_400,
   strategy: 'tid' as const,
