@@ -35,6 +35,15 @@ export type ArchiveOptions = {
   readonly pause?: number
 }
 
+/** Values are stored as text: whatever the database's own settings are, they must read the same wherever they go. */
+const TEXT_FORM = `
+set timezone = 'UTC';
+set datestyle = 'ISO, YMD';
+set intervalstyle = 'postgres';
+set extra_float_digits = 3;
+set bytea_output = 'hex';
+set lc_monetary = 'C'`
+
 /**
  * One run of the archiver: finds where the archive ends, records a gap if the slot does not stand there, then writes
  * whole transactions as segments, and lets the slot advance only past what was read back and proven.
@@ -44,6 +53,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> 
   const { control } = options
   const { rows } = await control.query('select pg_catalog.pg_try_advisory_lock($1) as mine', [LOCK])
   if (rows[0].mine !== true) return nothing('busy')
+  for (const statement of TEXT_FORM.split(';')) await options.reader.query(statement)
   const identity = await identify(options)
   const state = await ensurePublications(control)
   const newest = await findNewest(options.destination, identity.systemIdentifier)

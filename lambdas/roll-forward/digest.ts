@@ -1,0 +1,37 @@
+import type pg from 'pg'
+import type { TableDigest } from './request.ts'
+import { quote } from './statement.ts'
+
+/** Rows must read alike on both sides, whatever the databases' own settings are; row security must not hide any. */
+const SESSION = `
+set row_security = off;
+set timezone = 'UTC';
+set datestyle = 'ISO, YMD';
+set intervalstyle = 'postgres';
+set extra_float_digits = 3;
+set bytea_output = 'hex';
+set xmlbinary = 'base64';
+set lc_monetary = 'C';
+set search_path = pg_catalog`
+
+export async function prepareReading(client: pg.Client): Promise<void> {
+  for (const statement of SESSION.split(';')) await client.query(statement)
+}
+
+/**
+ * Counts and hashes every row of a table, as text: a number's scale and a float's sign count. Sums of two hashes with
+ * different seeds do not depend on the order of the rows, and a row that is there twice counts twice.
+ */
+export async function digestTable(
+  client: pg.Client,
+  table: { readonly schema: string; readonly name: string },
+): Promise<TableDigest> {
+  const name = `${quote(table.schema)}.${quote(table.name)}`
+  const { rows } = await client.query(
+    `select count(*)::text as rows,
+       coalesce(sum(pg_catalog.hashtextextended(t.*::text, 0)::numeric), 0)::text as sum0,
+       coalesce(sum(pg_catalog.hashtextextended(t.*::text, 1)::numeric), 0)::text as sum1
+     from only ${name} as t`,
+  )
+  return { table: name, ...rows[0] }
+}

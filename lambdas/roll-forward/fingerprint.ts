@@ -1,0 +1,39 @@
+import type pg from 'pg'
+import { digestTable, prepareReading } from './digest.ts'
+import type { FingerprintAnswer } from './request.ts'
+import { quote } from './statement.ts'
+
+/** Digests of all archived tables of the primary, as one snapshot sees them; see FingerprintRequest. */
+export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer> {
+  await prepareReading(client)
+  await client.query('begin isolation level repeatable read read only')
+  try {
+    // The snapshot is taken by the first statement, so the position in the second is beyond all that it sees.
+    const seen = await client.query('select pg_catalog.pg_current_snapshot()::text as snapshot')
+    const place = await client.query(
+      `select pg_catalog.pg_current_wal_insert_lsn()::text as lsn,
+         pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
+         (pg_catalog.pg_control_system()).system_identifier::text as "systemIdentifier"`,
+    )
+    const { rows: tables } = await client.query(
+      `select t.schema, t.name, p.pubname as publication
+       from holdfast.archive_table t
+       left join pg_catalog.pg_publication_rel r on r.prrelid = t.oid
+       left join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname like 'holdfast\\_archive%'
+       order by t.schema, t.name`,
+    )
+    const digests = []
+    for (const table of tables) digests.push(await digestTable(client, table))
+    return { ...seen.rows[0], ...place.rows[0], tables: digests, incomplete: tables.flatMap(incompleteOf) }
+  } finally {
+    await client.query('rollback')
+  }
+}
+
+function incompleteOf(table: { schema: string; name: string; publication: string | null }) {
+  const name = `${quote(table.schema)}.${quote(table.name)}`
+  if (table.publication === null) return [{ table: name, reason: 'it is in no publication' }]
+  if (table.publication === 'holdfast_archive_inserts')
+    return [{ table: name, reason: 'only its inserts are archived' }]
+  return []
+}

@@ -1,0 +1,85 @@
+import { S3Client } from '@aws-sdk/client-s3'
+import type pg from 'pg'
+import { COPY_PREFIX } from '../restore-drill/names.ts'
+import { connect } from '../runtime/database.ts'
+import { number, text } from '../runtime/environment.ts'
+import { Refusal } from '../runtime/failure.ts'
+import { publish } from '../runtime/metrics.ts'
+import type { Archive } from '../runtime/segment/store.ts'
+import { compareWith } from './compare.ts'
+import { fingerprint } from './fingerprint.ts'
+import { measureLoss } from './loss.ts'
+import { ENV, METRICS, READER, USER } from './names.ts'
+import {
+  type ApplyAnswer,
+  type ApplyRequest,
+  type Endpoint,
+  parseRollForwardRequest,
+  type RollForwardAnswer,
+} from './request.ts'
+import { rollForward } from './roll-forward.ts'
+
+const s3 = new S3Client({})
+
+/** Answers one task of a roll-forward; see request.ts. */
+export async function handler(event: unknown): Promise<RollForwardAnswer> {
+  const request = parseRollForwardRequest(event)
+  const archive: Archive = { s3, bucket: text(ENV.bucket) }
+  if (request.task === 'loss') return measureLoss(archive, request)
+  if (request.task === 'fingerprint') return withClient(primary(), READER, {}, fingerprint)
+  if (request.task === 'compare')
+    return withClient(copyOf(request.copy), USER, {}, client => compareWith(client, request.fingerprint))
+  return apply(archive, request)
+}
+
+async function apply(archive: Archive, request: ApplyRequest): Promise<ApplyAnswer> {
+  const copy = copyOf(request.copy)
+  const began = performance.now()
+  const answer = await withClient(copy, USER, {}, client =>
+    withClient(copy, USER, { pipeline: true }, writer => rollForward({ client, writer, archive, request })),
+  )
+  const seconds = (performance.now() - began) / 1_000
+  publish({ Instance: text(ENV.instance) }, [
+    { name: METRICS.transactions, value: answer.transactions, unit: 'Count' },
+    { name: METRICS.rows, value: answer.rows, unit: 'Count' },
+    { name: METRICS.rowsPerSecond, value: answer.rows / seconds, unit: 'Count' },
+  ])
+  return answer
+}
+
+function primary(): Endpoint {
+  return {
+    identifier: text(ENV.instance),
+    host: text(ENV.primaryHost),
+    port: number(ENV.primaryPort),
+    database: text(ENV.database),
+  }
+}
+
+/** Only a drill's copy is ever written to: its name is the first of the fences. */
+function copyOf(endpoint: Endpoint): Endpoint {
+  if (endpoint.identifier.startsWith(COPY_PREFIX)) return endpoint
+  throw new Refusal(
+    'NotACopy',
+    `${endpoint.identifier} is no drill copy`,
+    `roll forward only an instance whose identifier begins with ${COPY_PREFIX}`,
+  )
+}
+
+async function withClient<T>(
+  endpoint: Endpoint,
+  user: string,
+  options: { readonly pipeline?: boolean },
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const { host, port, database } = endpoint
+  const client = await connect(
+    { host, port, database, user },
+    { application: 'holdfast roll-forward', statementTimeout: 0, ...options },
+  )
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}

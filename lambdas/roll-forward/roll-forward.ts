@@ -1,0 +1,58 @@
+import type pg from 'pg'
+import { Refusal, sentence } from '../runtime/failure.ts'
+import { formatLsn } from '../runtime/segment/lsn.ts'
+import type { Archive } from '../runtime/segment/store.ts'
+import type { Check } from '../runtime/verdict.ts'
+import { applyTail } from './apply.ts'
+import type { Progress } from './progress.ts'
+import type { ApplyAnswer, ApplyRequest } from './request.ts'
+
+/** Refusals that say that copy and archive do not fit: the drill failed. Any other one left the question open. */
+const FAILURES = ['RowMissing', 'NotApplied', 'NotAPrefix']
+
+export type RollForwardOptions = {
+  readonly client: pg.Client
+  readonly writer: pg.Client
+  readonly archive: Archive
+  readonly request: ApplyRequest
+}
+
+/** Applies the tail and says what came of it as checks. A transient failure is thrown: the caller asks again. */
+export async function rollForward(options: RollForwardOptions): Promise<ApplyAnswer> {
+  const limit = (options.request.seconds ?? 600) * 1_000
+  try {
+    const { done, progress } = await applyTail({ ...options, limit })
+    return answerOf(done, progress, done ? checksOf(progress) : [])
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    const verdict = FAILURES.includes(error.name) ? 'fail' : 'unknown'
+    return answerOf(true, undefined, [{ name: 'roll-forward.applied', verdict, detail: sentence(error) }])
+  }
+}
+
+function answerOf(done: boolean, progress: Progress | undefined, checks: Check[]): ApplyAnswer {
+  const lsn = (position: bigint | null | undefined) => (position == null ? null : formatLsn(position))
+  return {
+    done,
+    checks,
+    transactions: progress?.transactions ?? 0,
+    rows: progress?.rows ?? 0,
+    schemaChanges: progress?.schemaChanges ?? 0,
+    boundaryLsn: lsn(progress?.boundary),
+    boundaryAt: progress?.boundaryAt ?? null,
+    appliedLsn: lsn(progress?.applied),
+    appliedAt: progress?.appliedAt ?? null,
+  }
+}
+
+function checksOf(progress: Progress): Check[] {
+  const { transactions, rows, schemaChanges, leftOut } = progress
+  const applied: Check = {
+    name: 'roll-forward.applied',
+    verdict: 'pass',
+    detail: `${transactions} transactions with ${rows} row changes and ${schemaChanges} schema changes were applied once each, in commit order`,
+  }
+  if (leftOut.length === 0) return [applied]
+  const detail = `${leftOut.length} schema changes could not be repeated: ${leftOut.slice(0, 5).join('; ')}`
+  return [applied, { name: 'roll-forward.schema-changes', verdict: 'unknown', detail, answer: leftOut }]
+}

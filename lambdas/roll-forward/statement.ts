@@ -1,0 +1,110 @@
+import type { Column, Relation, Tuple, Value } from '../runtime/segment/pgoutput.ts'
+
+/** A statement with its values. Equal `name` means equal text, so that the server plans it once. */
+export type Statement = {
+  readonly name: string
+  readonly text: string
+  readonly values: (string | null)[]
+  /** Rows that it must change; anything else means that the copy is not what the archive continues. */
+  readonly expected: number
+}
+
+/** Fixed-width text: its comparison as text would forget the blanks that fill it up. */
+const BLANK_PADDED = 1042
+
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+export function tableName(relation: Relation): string {
+  return `${quote(relation.schema)}.${quote(relation.name)}`
+}
+
+/** Inserts rows of one table; parameters take the columns' own types, so every type reads its own text. */
+export function insertRows(relation: Relation, rows: readonly Tuple[]): Statement {
+  const width = relation.columns.length
+  const columns = relation.columns.map(column => quote(column.name)).join(', ')
+  const places = rows
+    .map((_, row) => `(${relation.columns.map((_, column) => `$${row * width + column + 1}`).join(', ')})`)
+    .join(', ')
+  const text =
+    width === 0
+      ? `insert into ${tableName(relation)} default values`
+      : `insert into ${tableName(relation)} (${columns}) overriding system value values ${places}`
+  return named(
+    text,
+    rows.flatMap(row => row.map(sent)),
+    rows.length,
+  )
+}
+
+/** Updates the one row that the change names. A TOAST value that did not change is left as it is. */
+export function updateRow(relation: Relation, row: Tuple, old: Tuple | undefined): Statement {
+  const values: (string | null)[] = []
+  const sets = relation.columns.flatMap((column, index) => {
+    const value = row[index]
+    if (value === undefined) return []
+    values.push(value)
+    return [`${quote(column.name)} = $${values.length}`]
+  })
+  const where = identify(relation, old ?? row, values)
+  return named(`update only ${tableName(relation)} set ${sets.join(', ')} where ${where}`, values, 1)
+}
+
+export function deleteRow(relation: Relation, old: Tuple): Statement {
+  const values: (string | null)[] = []
+  const where = identify(relation, old, values)
+  return named(`delete from only ${tableName(relation)} where ${where}`, values, 1)
+}
+
+export function truncateTables(
+  relations: readonly Relation[],
+  flags: { readonly cascade: boolean; readonly restart: boolean },
+): Statement {
+  const tables = relations.map(relation => `only ${tableName(relation)}`).join(', ')
+  const words = `${flags.restart ? ' restart identity' : ''}${flags.cascade ? ' cascade' : ''}`
+  return { name: '', text: `truncate ${tables}${words}`, values: [], expected: -1 }
+}
+
+/**
+ * The condition that finds one row. By key where there is one. By all columns where the identity is the whole row:
+ * several equal rows are then as good as each other, so any one of them is taken. Values are compared as text since
+ * not every type has an equality (json, xml, point).
+ */
+function identify(relation: Relation, old: Tuple, values: (string | null)[]): string {
+  const use = (value: Value) => {
+    values.push(value ?? null)
+    return `$${values.length}`
+  }
+  if (relation.identity !== 'f') {
+    const keys = relation.columns.flatMap((column, index) =>
+      column.key ? [`${quote(column.name)} = ${use(old[index])}`] : [],
+    )
+    return keys.join(' and ')
+  }
+  const same = relation.columns.flatMap((column, index) =>
+    old[index] === undefined ? [] : [equals(column, use(old[index]))],
+  )
+  const table = tableName(relation)
+  return `ctid = (select ctid from only ${table} where ${same.join(' and ') || 'true'} limit 1)`
+}
+
+function equals(column: Column, place: string): string {
+  const name = quote(column.name)
+  if (column.type === BLANK_PADDED) return `${name} is not distinct from ${place}`
+  return `${name}::text is not distinct from ${place}::text`
+}
+
+const sent = (value: Value) => value ?? null
+
+const names = new Map<string, string>()
+
+/** The server keeps a statement by its name; 63 bytes of text would not tell two wide tables apart. */
+function named(text: string, values: (string | null)[], expected: number): Statement {
+  let name = names.get(text)
+  if (name === undefined) {
+    name = `r${names.size}`
+    names.set(text, name)
+  }
+  return { name, text, values, expected }
+}
