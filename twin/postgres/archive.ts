@@ -33,9 +33,20 @@ export type ArchivedMoment = {
   readonly segment: string
 }
 
+type Client = { query: (text: string) => Promise<{ rows: unknown[] }> }
+
+/** Commits a row of rdsadmin's own and ends its segment. The client is connected to the database `rdsadmin`. */
+export async function endSegment(client: Client): Promise<ArchivedMoment> {
+  const committed = await beat(client)
+  const { rows } = (await client.query(
+    'select pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) as segment',
+  )) as { rows: { segment: string }[] }
+  return { committed, segment: rows[0]?.segment ?? '' }
+}
+
 /**
- * Commits a row of rdsadmin's own, ends its segment and waits until that segment is in the archive. Any moment
- * before the commit can then be reached: recovery to a time needs a later commit in the archive.
+ * Ends the segment and waits until it is in the archive. Any moment before the commit can then be reached:
+ * recovery to a time needs a later commit in the archive.
  */
 export async function archiveNow(
   cluster: Cluster,
@@ -44,13 +55,9 @@ export async function archiveNow(
 ): Promise<ArchivedMoment> {
   const client = await cluster.connect('rdsadmin')
   try {
-    const committed = await beat(client)
-    const { rows } = await client.query(
-      'select pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal()) as segment',
-    )
-    const segment = String(rows[0]?.segment)
-    await waitUntil(() => isArchived(folder, segment))
-    return { committed, segment }
+    const moment = await endSegment(client)
+    await waitUntil(() => isArchived(folder, moment.segment))
+    return moment
   } finally {
     await client.end()
   }
@@ -96,4 +103,10 @@ export async function packIdleSegments(folder: string, names: readonly string[])
     await rename(next, `${file}.gz`)
     await rm(file)
   }
+}
+
+/** Drops what an archive holds that no backup needs. */
+export async function emptyArchive(folder: string): Promise<void> {
+  for (const segment of archivedSegments(folder))
+    for (const suffix of ['', '.gz']) await rm(join(folder, `${segment}${suffix}`), { force: true })
 }

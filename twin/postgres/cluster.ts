@@ -56,11 +56,12 @@ export class StartFailure extends Error {
   override readonly name = 'StartFailure'
 }
 
-/** Sockets need short paths (107 bytes), whatever the cluster's own path is. */
-const socketFolder = (dir: string) =>
+/** Where the socket of the cluster in `dir` is, running or not. Sockets need short paths (107 bytes), clusters have long ones. */
+export const socketFolder = (dir: string) =>
   join(tmpdir(), `holdfast-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`)
 
-const SOCKET_PORT = 5432
+/** The number in every socket's name. */
+export const SOCKET_PORT = 5432
 const SUPERUSER = 'rdsadmin'
 
 /** Only PostgreSQL's own account reaches the socket. The order matters: the first line that fits decides. */

@@ -61,7 +61,8 @@ export async function recover(options: RecoverOptions): Promise<Cluster> {
 
 function recoverySettings(archive: string | undefined, target: RecoveryTarget): Settings {
   const command = archive === undefined ? 'false' : restoreCommand(archive)
-  const common = { restore_command: command, recovery_target_action: 'promote' }
+  // A standby that answers queries insists on settings as large as its source had; a copy need not have them.
+  const common = { restore_command: command, recovery_target_action: 'promote', hot_standby: false }
   if (target === 'latest') return common
   if (target === 'immediate') return { ...common, recovery_target: 'immediate' }
   return { ...common, recovery_target_time: new Date(target.time).toISOString().replace('Z', '+00') }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { makePrivateFolder, own, ownTree, unprivileged } from './account.ts'
@@ -9,6 +9,9 @@ import { renewSystemIdentifier } from './identity.ts'
 import { installation, type Version } from './installation.ts'
 import { heartbeatTable, perCluster, perDatabase } from './rights.ts'
 import { copyTree } from './tree.ts'
+
+/** Libraries whose settings RDS's parameter groups know. */
+const PRELOADED = 'pg_stat_statements,auto_explain'
 
 const run = promisify(execFile)
 
@@ -38,11 +41,36 @@ export async function createCluster(options: CreateOptions): Promise<void> {
   ownTree(data)
 }
 
+/** One setting as `pg_settings` describes it. */
+export type KnownSetting = {
+  readonly name: string
+  /** `postmaster` needs a restart, `internal` cannot be set at all. */
+  readonly context: string
+  readonly vartype: string
+  readonly description: string
+  readonly unit: string | null
+  readonly boot: string | null
+  readonly min: string | null
+  readonly max: string | null
+  readonly values: readonly string[] | null
+}
+
+/** Every setting that this version and its preloaded libraries have. */
+export async function knownSettings(version: Version): Promise<KnownSetting[]> {
+  const home = await findTemplate(version)
+  return JSON.parse(readFileSync(join(home, 'settings.json'), 'utf8')) as KnownSetting[]
+}
+
+const LIST_SETTINGS = `
+select name, context, vartype, short_desc as description, unit, boot_val as boot, min_val as min, max_val as max,
+  enumvals as values
+from pg_catalog.pg_settings order by name`
+
 /** The folder of this version's template, made when it is missing. Two processes may make it at once: one wins. */
 async function findTemplate(version: Version): Promise<string> {
   const programs = installation(version)
   const content = createHash('sha256')
-    .update(perCluster + perDatabase + heartbeatTable)
+    .update(perCluster + perDatabase + heartbeatTable + LIST_SETTINGS)
     .digest('hex')
     .slice(0, 12)
   const home = join(
@@ -74,8 +102,9 @@ async function findTemplate(version: Version): Promise<string> {
 
 /** Brings RDS's roles and rights into the template. New databases inherit from template1, and a few from template0. */
 async function furnish(dir: string, version: Version): Promise<void> {
-  const cluster = await startCluster({ dir, version, settings: { shared_preload_libraries: '' } })
+  const cluster = await startCluster({ dir, version, settings: { shared_preload_libraries: PRELOADED } })
   try {
+    writeFileSync(join(dir, 'settings.json'), JSON.stringify(await cluster.query(LIST_SETTINGS)))
     await cluster.query(perCluster)
     await cluster.query('alter database template0 allow_connections true')
     for (const database of ['postgres', 'template1', 'template0'])

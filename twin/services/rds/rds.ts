@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import * as schemas from '@aws-sdk/client-rds'
+import { makePrivateFolder, own } from '../../postgres/account.ts'
+import type { Service } from '../../wire/call.ts'
+import { automatedBackupOperations } from './automated-backups.ts'
+import { openCollections, type Rds, type RdsFaults } from './context.ts'
+import { eventOperations } from './events.ts'
+import { createFaultHooks, type RdsFaultHooks } from './faults.ts'
+import { createHosts } from './hosts.ts'
+import { instanceOperations } from './instances.ts'
+import type { RdsOptions } from './options.ts'
+import { parameterGroupOperations } from './parameter-groups.ts'
+import { replicaOperations } from './replicas.ts'
+import { restoreOperations } from './restoring.ts'
+import { resume } from './resuming.ts'
+import { snapshotOperations } from './snapshots.ts'
+import { subnetGroupOperations } from './subnet-groups.ts'
+import { tagOperations } from './tags.ts'
+import { watchWindows } from './windows.ts'
+
+/** RDS of a twin: the service for the wire, and what the twin itself does with it. */
+export type TwinRds = {
+  readonly service: Service
+  /** Starts what was running when the twin last stopped or died, and finishes what it was in the middle of. */
+  readonly open: () => Promise<void>
+  /** Stops every PostgreSQL and closes every address. The files stay. */
+  readonly close: () => Promise<void>
+  readonly faults: RdsFaultHooks
+}
+
+/** RDS over the folder `<root>`; nothing runs before `open`. */
+export function createRds(options: RdsOptions): TwinRds {
+  // PostgreSQL's account passes through the folders above its own; only its own are private.
+  for (const name of ['', 'clusters', 'backups', 'snapshots']) {
+    mkdirSync(join(options.root, name), { recursive: true, mode: 0o755 })
+    if (name !== '') own(join(options.root, name))
+  }
+  makePrivateFolder(join(options.root, 'clusters'))
+  const faults: RdsFaults = { restoreDelay: 0, failRestores: 0, lostRegions: new Set() }
+  const rds: Rds = {
+    options,
+    now: options.clock ?? Date.now,
+    ...openCollections(options.root),
+    hosts: createHosts(() => rds),
+    faults,
+    log: options.log ?? (() => {}),
+  }
+  const operations = {
+    ...instanceOperations(rds),
+    ...snapshotOperations(rds),
+    ...restoreOperations(rds),
+    ...replicaOperations(rds),
+    ...automatedBackupOperations(rds),
+    ...parameterGroupOperations(rds),
+    ...subnetGroupOperations(rds),
+    ...tagOperations(rds),
+    ...eventOperations(rds),
+  }
+  let windows: NodeJS.Timeout | undefined
+  return {
+    service: { name: 'rds', schemas, protocol: 'query', operations },
+    open: async () => {
+      await resume(rds)
+      windows = watchWindows(rds)
+    },
+    close: async () => {
+      clearInterval(windows)
+      await rds.hosts.closeAll()
+    },
+    faults: createFaultHooks(rds),
+  }
+}
