@@ -1,0 +1,70 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { S3Client } from '@aws-sdk/client-s3'
+import { chainKeys, readObject } from '../../lambdas/restore-drill/evidence/store.ts'
+import { sequenceOf } from '../../lambdas/runtime/evidence/key.ts'
+import { parseSealed, type SealedEvidence } from '../../lambdas/runtime/evidence/record.ts'
+import type { EvidenceFile } from '../../lambdas/runtime/evidence/verify.ts'
+import { Refusal } from '../../lambdas/runtime/failure.ts'
+
+/** Evidence read from somewhere; `whole` when it claims to be every record since the first. */
+export type Loaded = {
+  readonly files: readonly EvidenceFile[]
+  readonly whole: boolean
+  readonly from: string
+}
+
+/** One file, or every record of a folder. @throws Refusal `NoEvidence` when there is none */
+export async function readPath(path: string): Promise<Loaded> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found) throw new Refusal('NoEvidence', `there is no ${path}`, 'give a file or a folder of evidence')
+  if (!found.isDirectory())
+    return { files: [{ name: path, text: await readFile(path, 'utf8') }], whole: false, from: path }
+  const names = (await readdir(path)).filter(name => name.endsWith('.json')).sort()
+  const files = await Promise.all(
+    names.map(async name => ({ name, text: await readFile(join(path, name), 'utf8') })),
+  )
+  if (files.length > 0) return { files, whole: true, from: path }
+  throw new Refusal('NoEvidence', `${path} holds no .json file`, 'give a folder of evidence')
+}
+
+/** A region's chain out of its bucket. */
+export async function readBucket(s3: S3Client, bucket: string, region: string): Promise<Loaded> {
+  const keys = await chainKeys(s3, bucket, region)
+  const files = await Promise.all(
+    keys.map(async name => ({ name, text: await readObject(s3, bucket, name) })),
+  )
+  return { files, whole: true, from: `s3://${bucket}` }
+}
+
+/** The records that can be read, in order; a broken one is the verifier's to report. */
+export function recordsOf({ files }: Loaded): SealedEvidence[] {
+  return files
+    .flatMap(file => {
+      try {
+        return [parseSealed(file.text)]
+      } catch {
+        return []
+      }
+    })
+    .sort((a, b) => a.evidence.sequence - b.evidence.sequence)
+}
+
+/**
+ * The record that a person means: a place in the chain, a drill's id or `last`.
+ * @throws Refusal `NoSuchEvidence`
+ */
+export function pick(records: readonly SealedEvidence[], which: string): SealedEvidence {
+  const place = /^#?\d+$/.test(which) ? Number(which.replace('#', '')) : (sequenceOf(which) ?? undefined)
+  const found =
+    which === 'last'
+      ? records.at(-1)
+      : (records.find(({ evidence }) => evidence.drill === which) ??
+        records.find(({ evidence }) => evidence.sequence === place))
+  if (found) return found
+  throw new Refusal(
+    'NoSuchEvidence',
+    `no record is ${which} among ${records.length}`,
+    'holdfast evidence list shows them',
+  )
+}

@@ -1,0 +1,27 @@
+import { expect, test } from '@jest/globals'
+import { parseTarget } from '../../../bin/drill/request.ts'
+
+test('words, times and snapshots are told apart', () => {
+  expect(
+    ['latest', 'now', 'random', '2026-11-20T15:03:00+01:00', 'rds:shop-prod-2026-11-20-03-30'].map(
+      parseTarget,
+    ),
+  ).toEqual([
+    { kind: 'latest' },
+    { kind: 'now' },
+    { kind: 'random' },
+    { kind: 'time', at: '2026-11-20T14:03:00.000Z' },
+    { kind: 'snapshot', identifier: 'rds:shop-prod-2026-11-20-03-30' },
+  ])
+})
+
+test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z'])(
+  '%s has no zone or is no time',
+  text => {
+    expect(() => parseTarget(text)).toThrow(`${text} is no time with a zone`)
+  },
+)
+
+test('what is neither is refused', () => {
+  expect(() => parseTarget('14:03')).toThrow('is no time and no snapshot')
+})

@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals'
+import { sayDuration, sayShare } from '../../../../lambdas/restore-drill/report/figure.ts'
+import { renderReport } from '../../../../lambdas/restore-drill/report/render.ts'
+import { makeEvidence, makeKeys, sealWith } from '../../runtime/evidence/chain.ts'
+
+const keys = makeKeys()
+const EVIL = `"><script>alert('x')</script>&`
+
+test('nothing from a database becomes markup', () => {
+  const check = { name: EVIL, verdict: 'fail' as const, detail: EVIL, asked: EVIL, answer: { [EVIL]: EVIL } }
+  const base = makeEvidence()
+  const page = renderReport(
+    sealWith(
+      keys,
+      makeEvidence({
+        environment: EVIL,
+        sentence: EVIL,
+        execution: EVIL,
+        code: EVIL,
+        drill: EVIL,
+        mode: EVIL,
+        request: { requestedBy: EVIL, target: { kind: 'snapshot', identifier: EVIL } },
+        stages: [{ ...base.stages[0]!, name: EVIL, detail: EVIL, checks: [check] }],
+        tables: [
+          {
+            name: EVIL,
+            level: EVIL,
+            verdict: 'fail',
+            rows: 1,
+            compared: 1,
+            equal: 0,
+            changedSince: 0,
+            lost: 1,
+            corrupt: 0,
+            detail: EVIL,
+            digest: EVIL,
+          },
+        ],
+        calls: [{ at: EVIL, stage: EVIL, service: EVIL, operation: EVIL, requestId: EVIL }],
+        measured: { ...base.measured, clocks: { [EVIL]: 1 } },
+      }),
+    ),
+    [],
+  )
+  expect(page).not.toContain('<script')
+  expect(page).not.toContain(`"><`.concat('script'))
+  expect(page).toContain('&lt;script&gt;')
+})
+
+test('the page fetches nothing and runs nothing', () => {
+  const page = renderReport(sealWith(keys, makeEvidence()), [])
+  expect(page).not.toMatch(/\s(src|href)=|@import|url\(|<script|\son\w+=/)
+  expect(page).toContain(`default-src 'none'`)
+})
+
+test('the verdict stands on top in plain words', () => {
+  const page = renderReport(
+    sealWith(keys, makeEvidence({ verdict: 'fail', sentence: 'Not proven: 3 lost' })),
+    [],
+  )
+  expect(page).toContain('<h1><b>Not proven</b>3 lost</h1>')
+})
+
+test('figures are said as people say them', () => {
+  expect([null, 0.742, 59.94, 60, 161, 3_600, 5_400].map(sayDuration)).toEqual([
+    'not measured',
+    '0.74 s',
+    '59.9 s',
+    '1 min',
+    '2 min 41 s',
+    '1 h',
+    '1 h 30 min',
+  ])
+  expect([null, 1, 0.99999].map(sayShare)).toEqual(['not measured', '100 %', '99.99 %'])
+})
