@@ -28,7 +28,7 @@ svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fi
 svg text.soft{fill:var(--soft);font-size:11px}
 .f-pass{fill:var(--pass)}.f-fail{fill:var(--fail)}.f-unknown{fill:var(--unknown)}.f-skipped,.f-explained,.f-acknowledged{fill:var(--skip)}
 .f-track{fill:var(--track)}.s-line{stroke:var(--line)}.s-goal{stroke:var(--ink);stroke-width:2}.s-goal.dash{stroke-width:1;stroke-dasharray:4 3}
-table{border-collapse:collapse;width:100%;font-size:13.5px}
+table{border-collapse:collapse;width:100%;min-width:700px;font-size:13.5px}
 th{text-align:left;color:var(--soft);font-weight:550;border-bottom:1px solid var(--line);padding:6px 10px 6px 0;white-space:nowrap}
 td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top;overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}
