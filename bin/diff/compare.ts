@@ -26,7 +26,7 @@ export function compareAssemblies(before: Assembly, after: Assembly): ResourceCh
 /** Every resource that differs between two templates of one stack. */
 export function compareTemplates(stack: string, before: Template, after: Template): ResourceChange[] {
   const changes: ResourceChange[] = []
-  fullDiff({ ...before }, { ...after }).resources.forEachDifference((logicalId, difference) => {
+  fullDiff(plain(before), plain(after)).resources.forEachDifference((logicalId, difference) => {
     const type = difference.oldResourceType ?? difference.newResourceType ?? 'unknown'
     changes.push({
       stack,
@@ -48,16 +48,29 @@ export function compareTemplates(stack: string, before: Template, after: Templat
   return changes
 }
 
+/** Without Metadata: construct paths and asset hints come and go with the way of synthesizing, and CloudFormation ignores them. */
+function plain(template: Template): Template {
+  const resources = Object.entries(template.Resources ?? {}).map(([id, resource]) => {
+    const { Metadata: _, ...rest } = resource as { Metadata?: unknown }
+    return [id, rest] as const
+  })
+  return { ...template, Resources: Object.fromEntries(resources) }
+}
+
 function impactOf(impact: ResourceImpact | undefined): PropertyChange['impact'] {
   if (impact === ResourceImpact.WILL_REPLACE) return 'replace'
   return impact === ResourceImpact.MAY_REPLACE ? 'may-replace' : 'update'
 }
 
+let specification: ReturnType<typeof loadAwsServiceSpecSync> | undefined
+
 /** Whether the specification calls a type stateful. A type that it does not know is taken to be: nothing proves otherwise. */
 export function isStateful(type: string): boolean {
   if (IDENTITIES.includes(type)) return true
-  // Another name in another account's code; our own custom resources hold nothing.
+  // Code behind a name; what it makes, it makes elsewhere.
   if (type.startsWith('Custom::') || type.startsWith('AWS::CDK::')) return false
-  const [found] = loadAwsServiceSpecSync().lookup('resource', 'cloudFormationType', 'equals', type)
+  // Unpacking takes half a second: once a run, and only when something differs.
+  specification ??= loadAwsServiceSpecSync()
+  const [found] = specification.lookup('resource', 'cloudFormationType', 'equals', type)
   return found === undefined ? true : found.isStateful === true
 }

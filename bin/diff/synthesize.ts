@@ -7,6 +7,9 @@ import { Refusal } from '../../lambdas/runtime/failure.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
+/** What the CDK command line adds to the context, so that the templates are those that it deploys. */
+const METADATA = { 'aws:cdk:enable-path-metadata': true, 'aws:cdk:enable-asset-metadata': true }
+
 /**
  * Synthesizes an environment into a folder of its own, hands it to `use` and removes it. Runs bin/app.ts as the
  * CDK command line does, without it: offline, and with the context of cdk.json.
@@ -29,7 +32,7 @@ async function synthesize(environment: string, folder: string): Promise<void> {
   const env = {
     ...process.env,
     CDK_OUTDIR: folder,
-    CDK_CONTEXT_JSON: JSON.stringify({ ...context, env: environment }),
+    CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...METADATA, env: environment }),
   }
   const { code, stderr } = await new Promise<{ code: number | string | undefined; stderr: string }>(resolve =>
     execFile(

@@ -61,7 +61,7 @@ const JUDGES: Readonly<Record<string, Judge>> = {
       : undefined,
   'AWS::RDS::DBInstance.EngineVersion': (before, after) => {
     const [from, to] = [version(before), version(after)]
-    if (to.major < from.major || (to.major === from.major && to.minor < from.minor))
+    if (to.major < from.major || (to.major === from.major && older(to.minor, from.minor)))
       return `cannot go back from ${before} to ${after}: RDS refuses`
     return to.major > from.major
       ? `is upgraded from ${from.major} to ${to.major}: an outage, no way back, and refused while logical slots exist`
@@ -101,8 +101,12 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   'AWS::ElastiCache::ReplicationGroup.TransitEncryptionEnabled': turnedOff('takes unencrypted connections'),
 }
 
-function version(text: unknown): { major: number; minor: number } {
-  const [major = 0, minor = Number.POSITIVE_INFINITY] = String(text).split('.').map(Number)
+const older = (minor: number | undefined, than: number | undefined) =>
+  minor !== undefined && than !== undefined && minor < than
+
+/** `18.2` → 18 and 2; a major alone leaves the minor to RDS, which never goes back by itself. */
+function version(text: unknown): { major: number; minor?: number } {
+  const [major = 0, minor] = String(text).split('.').map(Number)
   return { major, minor }
 }
 

@@ -1,0 +1,333 @@
+import { describe, expect, test } from '@jest/globals'
+import { compareTemplates, isStateful } from '../../bin/diff/compare.ts'
+import type { Danger, Resource } from '../../config/change/danger.ts'
+import { dangersOf } from '../../config/change.ts'
+
+type Properties = Readonly<Record<string, unknown>>
+type Resources = Readonly<Record<string, Resource>>
+
+const DB = 'AWS::RDS::DBInstance'
+
+/** Dangers between two sets of resources of one stack, as CloudFormation's own specification sees them. */
+function dangers(before: Resources, after: Resources): Danger[] {
+  return dangersOf(compareTemplates('shop-prod-database', { Resources: before }, { Resources: after }))
+}
+
+function resource(Type: string, Properties: Properties, rest: Partial<Resource> = {}): Resource {
+  return { Type, Properties, DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain', ...rest }
+}
+
+/** Dangers of changing some properties of one resource. */
+function changing(type: string, before: Properties, after: Properties): Danger[] {
+  return dangers({ It: resource(type, before) }, { It: resource(type, after) })
+}
+
+const PRIMARY = {
+  DBInstanceIdentifier: 'shop-prod',
+  Engine: 'postgres',
+  EngineVersion: '18.2',
+  AllocatedStorage: '200',
+  StorageType: 'gp3',
+  KmsKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] },
+  MasterUsername: 'holdfast_admin',
+  BackupRetentionPeriod: 14,
+  DeletionProtection: true,
+  DeleteAutomatedBackups: false,
+  MultiAZ: true,
+}
+const REPLICA = { DBInstanceIdentifier: 'shop-prod-read-1', SourceDBInstanceIdentifier: 'shop-prod' }
+
+describe('a replacement', () => {
+  test.each([
+    ['MasterUsername', 'other'],
+    ['KmsKeyId', { 'Fn::GetAtt': ['OtherKey', 'Arn'] }],
+    ['StorageEncrypted', true],
+    ['Port', '5433'],
+    ['DBName', 'other'],
+    ['DBSubnetGroupName', 'other'],
+  ])(
+    'of an instance is refused when %s changes, and told to fail because of its fixed name',
+    (name, value) => {
+      expect(changing(DB, PRIMARY, { ...PRIMARY, [name]: value })).toEqual([
+        expect.objectContaining({
+          stack: 'shop-prod-database',
+          logicalId: 'It',
+          type: DB,
+          property: name,
+          consequence:
+            'AWS::RDS::DBInstance "shop-prod" must be replaced for this, and its name is taken: the deployment fails half-way and rolls back',
+        }),
+      ])
+    },
+  )
+
+  test('of an instance that changes its name creates an empty one', () => {
+    const [danger] = changing(DB, PRIMARY, { ...PRIMARY, DBInstanceIdentifier: 'shop-live' })
+    expect(danger).toMatchObject({
+      property: 'DBInstanceIdentifier',
+      before: 'shop-prod',
+      after: 'shop-live',
+    })
+    expect(danger?.consequence).toMatch(/another, empty one is created, and this one stays in the account/)
+  })
+
+  test('is told to delete what no policy keeps', () => {
+    const bare = (value: string) => ({ It: { Type: DB, Properties: { MasterUsername: value } } })
+    expect(dangers(bare('a'), bare('b'))[0]?.consequence).toMatch(
+      /this one is deleted with everything in it$/,
+    )
+  })
+
+  test.each([
+    ['AvailabilityZone', 'us-east-1b'],
+    ['Engine', 'mysql'],
+    ['PerformanceInsightsKMSKeyId', 'other'],
+    ['UseLatestRestorableTime', true],
+  ])('that only may happen counts when %s changes', (name, value) => {
+    const before = { ...PRIMARY, AvailabilityZone: 'us-east-1a', PerformanceInsightsKMSKeyId: 'one' }
+    const found = changing(DB, before, { ...before, [name]: value })
+    expect(found).toContainEqual(
+      expect.objectContaining({ property: name, consequence: expect.stringMatching(/may be replaced/) }),
+    )
+  })
+
+  test.each([
+    ['MultiAZ', false, true],
+    ['BackupRetentionPeriod', 14, 21],
+    ['AutoMinorVersionUpgrade', false, true],
+    ['PreferredMaintenanceWindow', 'sun:05:30-sun:06:30', 'sat:05:30-sat:06:30'],
+    ['DBParameterGroupName', 'one', 'two'],
+    ['StorageType', 'gp3', 'io2'],
+    ['DBInstanceClass', 'db.r6g.large', 'db.r6g.xlarge'],
+    ['AllocatedStorage', '200', '300'],
+  ])('is not cried over when %s changes in place', (name, from, to) => {
+    expect(changing(DB, { ...PRIMARY, [name]: from }, { ...PRIMARY, [name]: to })).toEqual([])
+  })
+
+  test('to magnetic storage counts', () => {
+    const found = changing(DB, PRIMARY, { ...PRIMARY, StorageType: 'standard' })
+    expect(found).toEqual([expect.objectContaining({ property: 'StorageType' })])
+  })
+
+  test('spreads through a reference to what is replaced', () => {
+    const stack = (name: string) => ({
+      Group: { Type: 'AWS::RDS::DBSubnetGroup', Properties: { DBSubnetGroupName: name } },
+      It: resource(DB, { ...PRIMARY, DBSubnetGroupName: { Ref: 'Group' } }),
+    })
+    expect(dangers(stack('a'), stack('b')).map(danger => [danger.logicalId, danger.property])).toEqual([
+      ['Group', 'DBSubnetGroupName'],
+      ['It', 'DBSubnetGroupName'],
+    ])
+  })
+
+  test('of what holds nothing is not cried over', () => {
+    expect(changing('AWS::SNS::Topic', { TopicName: 'a' }, { TopicName: 'b' })).toEqual([])
+    expect(changing('AWS::RDS::DBProxy', { DBProxyName: 'a' }, { DBProxyName: 'b' })).toEqual([])
+  })
+
+  test.each([
+    ['AWS::S3::Bucket', { BucketName: 'a' }, { BucketName: 'b' }],
+    ['AWS::ElastiCache::ReplicationGroup', { Port: 6379 }, { Port: 6380 }],
+    ['AWS::Backup::BackupVault', { BackupVaultName: 'a' }, { BackupVaultName: 'b' }],
+    ['AWS::SecretsManager::Secret', { Name: 'a' }, { Name: 'b' }],
+    ['AWS::Route53::HostedZone', { Name: 'a.internal' }, { Name: 'b.internal' }],
+    ['AWS::EC2::VPC', { CidrBlock: '10.0.0.0/16' }, { CidrBlock: '10.1.0.0/16' }],
+  ])('of a %s is refused', (type, before, after) => {
+    expect(changing(type, before, after)).toHaveLength(1)
+  })
+
+  test('by another type under one logical id is refused', () => {
+    const found = dangers({ It: resource(DB, {}) }, { It: resource('AWS::S3::Bucket', {}) })
+    expect(found[0]?.consequence).toMatch(/refuses to turn AWS::RDS::DBInstance into AWS::S3::Bucket/)
+  })
+})
+
+describe('a removal', () => {
+  test.each([
+    ['Retain', 'stays in the account, where nothing updates it or knows it any more'],
+    ['Snapshot', 'is deleted after a final snapshot'],
+    ['Delete', 'is deleted with everything in it'],
+    [undefined, 'is deleted after a final snapshot'],
+  ])('of an instance with DeletionPolicy %p tells its fate', (DeletionPolicy, fate) => {
+    const found = dangers({ It: resource(DB, PRIMARY, { DeletionPolicy }) }, {})
+    expect(found.map(danger => danger.consequence)).toEqual([`AWS::RDS::DBInstance "shop-prod" ${fate}`])
+  })
+
+  test('of a replica tells that no snapshot is taken', () => {
+    const found = dangers({ It: resource(DB, REPLICA, { DeletionPolicy: 'Snapshot' }) }, {})
+    expect(found[0]?.consequence).toMatch(/a replica gets no final snapshot/)
+  })
+
+  test('by another logical id is told as what it is', () => {
+    const found = dangers({ Old: resource(DB, PRIMARY) }, { New: resource(DB, PRIMARY) })
+    expect(found).toHaveLength(1)
+    expect(found[0]?.consequence).toMatch(/created again as shop-prod-database\/New while it exists/)
+  })
+
+  test('of a bucket, a key, a secret or a vault is refused', () => {
+    const types = [
+      'AWS::S3::Bucket',
+      'AWS::KMS::Key',
+      'AWS::SecretsManager::Secret',
+      'AWS::Backup::BackupVault',
+    ]
+    for (const type of types) expect(dangers({ It: resource(type, {}) }, {})).toHaveLength(1)
+  })
+
+  test('of what holds nothing is not cried over', () => {
+    expect(dangers({ It: resource('AWS::Lambda::Function', {}) }, {})).toEqual([])
+  })
+
+  test('of a type that the specification does not know is refused', () => {
+    expect(isStateful('AWS::Brand::New')).toBe(true)
+    expect(isStateful('Custom::LogRetention')).toBe(false)
+  })
+})
+
+describe('a replica', () => {
+  test('is not promoted by an edit', () => {
+    const { SourceDBInstanceIdentifier: _, ...promoted } = REPLICA
+    expect(changing(DB, REPLICA, promoted)).toEqual([
+      expect.objectContaining({
+        property: 'SourceDBInstanceIdentifier',
+        before: 'shop-prod',
+        consequence: expect.stringMatching(/"shop-prod-read-1" would be promoted/),
+      }),
+    ])
+  })
+
+  test('does not change its source', () => {
+    const found = changing(DB, REPLICA, { ...REPLICA, SourceDBInstanceIdentifier: 'shop-live' })
+    expect(found.map(danger => danger.consequence)).toEqual([
+      expect.stringMatching(/cannot change its source/),
+    ])
+  })
+
+  test('may be added', () => {
+    expect(dangers({}, { It: resource(DB, REPLICA) })).toEqual([])
+  })
+})
+
+describe('a snapshot id', () => {
+  const restored = { ...PRIMARY, DBSnapshotIdentifier: 'shop-prod-final' }
+
+  test('must not disappear', () => {
+    expect(changing(DB, restored, PRIMARY)).toEqual([
+      expect.objectContaining({
+        property: 'DBSnapshotIdentifier',
+        consequence: expect.stringMatching(/replaced by an empty database/),
+      }),
+    ])
+  })
+
+  test('must not change', () => {
+    const found = changing(DB, restored, { ...restored, DBSnapshotIdentifier: 'another' })
+    expect(found.map(danger => danger.consequence)).toEqual([expect.stringMatching(/another snapshot/)])
+  })
+})
+
+describe('a key', () => {
+  test('of a bucket is not changed, however deep it stands', () => {
+    const encrypted = (key: string) => ({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: key } },
+        ],
+      },
+    })
+    expect(changing('AWS::S3::Bucket', encrypted('one'), encrypted('two'))).toEqual([
+      expect.objectContaining({
+        property: 'BucketEncryption',
+        consequence: expect.stringMatching(/another key/),
+      }),
+    ])
+  })
+
+  test('of a secret is not changed', () => {
+    expect(changing('AWS::SecretsManager::Secret', { KmsKeyId: 'one' }, { KmsKeyId: 'two' })).toHaveLength(1)
+  })
+
+  test('may be given to what had none', () => {
+    expect(changing('AWS::SecretsManager::Secret', {}, { KmsKeyId: 'two' })).toEqual([])
+  })
+
+  test('beside other changes of the same property is left alone', () => {
+    const encrypted = (algorithm: string) => ({
+      BucketEncryption: { Rules: [{ Algorithm: algorithm, KMSMasterKeyID: 'one' }] },
+    })
+    expect(changing('AWS::S3::Bucket', encrypted('a'), encrypted('b'))).toEqual([])
+  })
+})
+
+describe('protection', () => {
+  test.each<[string, string, unknown, unknown, RegExp]>([
+    [DB, 'DeletionProtection', true, false, /could be deleted/],
+    [DB, 'DeletionProtection', true, undefined, /could be deleted/],
+    [DB, 'DeleteAutomatedBackups', false, undefined, /take its automated backups with it/],
+    [DB, 'PubliclyAccessible', false, true, /on the internet/],
+    [DB, 'MultiAZ', true, false, /loses its second zone/],
+    [DB, 'EnableIAMDatabaseAuthentication', true, false, /locks out the heartbeat/],
+    [DB, 'ManageMasterUserPassword', undefined, true, /never have another read replica/],
+    [DB, 'BackupRetentionPeriod', 14, 7, /every recovery point older than 7 days/],
+    [DB, 'BackupRetentionPeriod', 14, 0, /loses every automated backup/],
+    [DB, 'AllocatedStorage', '200', '199', /cannot shrink from 200 to 199 GiB/],
+    [DB, 'MaxAllocatedStorage', 1_000, 500, /grow to 500 GiB/],
+    [DB, 'AutomaticBackupReplicationRegion', 'us-west-2', undefined, /stops copying its backups/],
+    [DB, 'EngineVersion', '18.2', '18.1', /cannot go back/],
+    [DB, 'EngineVersion', '17.9', '18.1', /upgraded from 17 to 18/],
+    [
+      'AWS::S3::Bucket',
+      'VersioningConfiguration',
+      { Status: 'Enabled' },
+      { Status: 'Suspended' },
+      /older versions/,
+    ],
+    ['AWS::S3::Bucket', 'ObjectLockConfiguration', lock(365), lock(30), /30 days instead of 365/],
+    ['AWS::S3::Bucket', 'PublicAccessBlockConfiguration', { BlockPublicAcls: true }, {}, /to the public/],
+    [
+      'AWS::S3::Bucket',
+      'ReplicationConfiguration',
+      { Rules: [] },
+      undefined,
+      /copied to the other region no more/,
+    ],
+    ['AWS::Backup::BackupVault', 'LockConfiguration', { MinRetentionDays: 30 }, undefined, /fewer days/],
+    ['AWS::KMS::Key', 'EnableKeyRotation', true, false, /one secret for ever/],
+    ['AWS::KMS::Key', 'Enabled', true, false, /nothing encrypted with it can be read/],
+    ['AWS::KMS::Key', 'KeySpec', 'ECC_NIST_P256', 'RSA_2048', /KMS refuses/],
+    ['AWS::ElastiCache::ReplicationGroup', 'AutomaticFailoverEnabled', true, false, /fails over to nobody/],
+  ])('of %s is not weakened: %s from %p to %p', (type, name, from, to, consequence) => {
+    expect(changing(type, { [name]: from }, { [name]: to })).toEqual([
+      expect.objectContaining({ property: name, consequence: expect.stringMatching(consequence) }),
+    ])
+    // The way back is no danger, save where no change is allowed at all.
+    if (!['KeySpec', 'ManageMasterUserPassword', 'EngineVersion'].includes(name))
+      expect(changing(type, { [name]: to }, { [name]: from })).toEqual([])
+  })
+
+  test('of a policy is not weakened', () => {
+    const with_ = (UpdateReplacePolicy: string) => ({
+      It: resource('AWS::S3::Bucket', {}, { UpdateReplacePolicy }),
+    })
+    expect(dangers(with_('Retain'), with_('Delete'))[0]).toMatchObject({
+      property: 'UpdateReplacePolicy',
+      before: 'Retain',
+      after: 'Delete',
+    })
+    expect(dangers(with_('Delete'), with_('Retain'))).toEqual([])
+  })
+
+  test('within a minor upgrade stays', () => {
+    expect(changing(DB, PRIMARY, { ...PRIMARY, EngineVersion: '18.3' })).toEqual([])
+    expect(changing(DB, { EngineVersion: '18' }, { EngineVersion: '18.3' })).toEqual([])
+  })
+})
+
+test('metadata alone is no change', () => {
+  const stack = (path: string) => ({ Resources: { It: { ...resource(DB, PRIMARY), Metadata: { path } } } })
+  expect(compareTemplates('s', stack('a'), stack('b'))).toEqual([])
+})
+
+function lock(Days: number) {
+  return { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days } } }
+}
