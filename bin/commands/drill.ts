@@ -1,0 +1,54 @@
+import { InvalidArgumentError } from 'commander'
+import { FAULTS } from '../../lambdas/examine/request.ts'
+import type { Verb } from '../holdfast.ts'
+
+const EXAMPLES = `
+Examples:
+  holdfast drill                                     to the newest restorable moment
+  holdfast drill --to 2026-11-20T14:03:00Z
+  holdfast drill --to now                            a moment just ahead, marked by sentinels
+  holdfast drill --to rds:shop-prod-2026-11-20-03-30 a snapshot
+  holdfast drill --region standby                    the replicated backups of the other region
+  holdfast drill --control row-deleted               damage the copy: the drill must notice
+
+Exit code 0 only when every objective held. Ctrl-C stops the drill and deletes its copy.
+Controls: ${FAULTS.join(', ')}`
+
+export type DrillOptions = {
+  env?: string
+  target?: string
+  to: string
+  region: 'home' | 'standby'
+  control?: string
+  controlSource?: string
+  json?: boolean
+}
+
+/** `holdfast drill`: restores, proves and signs, with live progress. */
+export const register: Verb = program => {
+  program
+    .command('drill')
+    .description('restore a copy, prove it against the living database, sign what was found')
+    .option('--env <name>', 'the environment')
+    .option('--target <target>', 'twin or aws')
+    .option('--to <moment>', 'latest, now, random, a time with a zone or a snapshot', 'latest')
+    .option('--region <place>', 'home or standby', placeOf, 'home')
+    .option('--control <fault>', 'a negative control: put this fault into the copy', faultOf)
+    .option('--control-source <instance>', 'for the control other-database: what to restore instead')
+    .option('--json', 'for machines')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: DrillOptions) => {
+      const { drillFromTerminal } = await import('../drill/run.ts')
+      await drillFromTerminal(options)
+    })
+}
+
+function placeOf(text: string): string {
+  if (text === 'home' || text === 'standby') return text
+  throw new InvalidArgumentError('want home or standby')
+}
+
+function faultOf(text: string): string {
+  if ((FAULTS as readonly string[]).includes(text)) return text
+  throw new InvalidArgumentError(`want one of ${FAULTS.join(', ')}`)
+}

@@ -1,0 +1,140 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { Verification } from '../../lambdas/runtime/evidence/verify.ts'
+import type { Loaded } from '../evidence/read.ts'
+import type { Verb } from '../holdfast.ts'
+import { paint, table } from '../terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  holdfast evidence list                        the drills of the environment that runs
+  holdfast evidence show last                   one of them, check by check
+  holdfast evidence verify                      its whole chain, out of the bucket
+  holdfast evidence verify 0000000007.json      one file, offline
+  holdfast evidence verify ./evidence --key evidence.pem
+  holdfast evidence report last --out drill.html
+
+Without --key a record is verified with the key inside it: that finds damage, not a forger.
+The key of an environment: aws kms get-public-key --key-id alias/<name>-evidence`
+
+type Where = { env?: string; target?: string; region?: 'home' | 'standby' }
+
+/** `holdfast evidence`: lists, shows, verifies and draws what drills have proven. */
+export const register: Verb = program => {
+  const evidence = program
+    .command('evidence')
+    .description('what drills have proven: list, show, verify, report')
+    .addHelpText('after', EXAMPLES)
+  place(evidence.command('list').description('every drill in the chain'))
+    .argument('[from]', 'a folder of evidence, in place of the bucket')
+    .option('--json', 'for machines')
+    .action(list)
+  place(evidence.command('show').description('one drill, check by check'))
+    .argument('[which]', 'a place in the chain, a drill id or last', 'last')
+    .option('--from <path>', 'a file or folder, in place of the bucket')
+    .option('--json', 'the record as it was signed')
+    .action(show)
+  place(evidence.command('verify').description('hash, signature and chain; names the first broken link'))
+    .argument('[from]', 'a file or folder, in place of the bucket')
+    .option('--key <pem>', 'the public key that must have signed')
+    .option('--json', 'for machines')
+    .action(verify)
+  place(evidence.command('report').description('one drill as a page'))
+    .argument('[which]', 'a place in the chain, a drill id or last', 'last')
+    .option('--from <path>', 'a file or folder, in place of the bucket')
+    .requiredOption('--out <file>', 'where to write the page')
+    .action(report)
+}
+
+function place(command: Command): Command {
+  return command
+    .option('--env <name>', 'the environment')
+    .option('--target <target>', 'twin or aws')
+    .option('--region <place>', 'home or standby', 'home')
+}
+
+async function load(from: string | undefined, where: Where): Promise<Loaded> {
+  const { readBucket, readPath } = await import('../evidence/read.ts')
+  if (from !== undefined) return readPath(from)
+  const { openDeployment } = await import('../drill/deployment.ts')
+  await using deployment = await openDeployment(where)
+  const place = where.region ?? 'home'
+  const bucket = await deployment.output(place, 'EvidenceBucket')
+  return readBucket(deployment.s3(place), bucket, deployment.region(place))
+}
+
+async function list(from: string | undefined, options: Where & { json?: boolean }): Promise<void> {
+  const { recordsOf } = await import('../evidence/read.ts')
+  const { summaryOf } = await import('../../lambdas/restore-drill/report/summary.ts')
+  const { sayDuration, sayShare, sayTime } = await import('../../lambdas/restore-drill/report/figure.ts')
+  const drills = recordsOf(await load(from, options)).map(summaryOf)
+  if (options.json) return console.log(JSON.stringify(drills, null, 2))
+  if (drills.length === 0) return console.log('no drill has left evidence yet')
+  const rows = drills.map(drill => [
+    `#${drill.sequence}`,
+    drill.drill,
+    sayTime(drill.endedAt),
+    drill.control === null ? drill.mode : `${drill.mode}, control ${drill.control}`,
+    paint(COLOURS[drill.verdict], drill.verdict),
+    sayDuration(drill.rpoSeconds),
+    sayDuration(drill.rtoSeconds),
+    sayShare(drill.coverage),
+  ])
+  console.log(table(['', 'Drill', 'Ended', 'Mode', 'Verdict', 'RPO', 'RTO', 'Compared'], rows))
+}
+
+const COLOURS = { pass: 'green', fail: 'red', unknown: 'yellow' } as const
+
+async function show(which: string, options: Where & { from?: string; json?: boolean }): Promise<void> {
+  const { pick, recordsOf } = await import('../evidence/read.ts')
+  const sealed = pick(recordsOf(await load(options.from, options)), which)
+  if (options.json) return console.log(JSON.stringify(sealed, null, 2))
+  const { describeEvidence } = await import('../evidence/describe.ts')
+  console.log(describeEvidence(sealed))
+}
+
+async function verify(
+  from: string | undefined,
+  options: Where & { key?: string; json?: boolean },
+): Promise<void> {
+  const { verifyChain } = await import('../../lambdas/runtime/evidence/verify.ts')
+  const { files, whole, from: where } = await load(from, options)
+  const pin = options.key === undefined ? undefined : await readFile(options.key, 'utf8')
+  const found = verifyChain(files, { pin, whole })
+  if (found.verdict !== 'pass') process.exitCode = 1
+  console.log(options.json ? JSON.stringify(found, null, 2) : sayVerification(found, where))
+}
+
+/** The verification in words: what holds, or the first link that does not and why. */
+export function sayVerification(found: Verification, where: string): string {
+  const { broken, links, fingerprint } = found
+  if (links.length === 0) return paint('red', `no evidence in ${where}: nothing is proven`)
+  if (broken?.broken)
+    return [
+      paint('red', `broken at ${broken.name}: ${broken.broken.why}`),
+      `  ${broken.broken.detail}`,
+      `  ${links.indexOf(broken)} of ${links.length} records before it hold`,
+    ].join('\n')
+  const newest = links.at(-1)
+  return [
+    paint('green', `${links.length} ${links.length === 1 ? 'record holds' : 'records hold'}`),
+    found.complete
+      ? '  the chain is whole from its first record'
+      : '  no chain was given: the records before and after were not looked at',
+    `  newest: #${newest?.sequence} ${newest?.sha256}`,
+    found.pinned
+      ? `  signed by the key you gave, ${fingerprint}`
+      : `  signed by ${fingerprint}, the key inside the records: give --key to know whose it is`,
+  ].join('\n')
+}
+
+async function report(which: string, options: Where & { from?: string; out: string }): Promise<void> {
+  const { pick, recordsOf } = await import('../evidence/read.ts')
+  const { renderReport } = await import('../../lambdas/restore-drill/report/render.ts')
+  const { summaryOf } = await import('../../lambdas/restore-drill/report/summary.ts')
+  const records = recordsOf(await load(options.from, options))
+  const sealed = pick(records, which)
+  const before = records.filter(({ evidence }) => evidence.sequence < sealed.evidence.sequence)
+  await writeFile(options.out, renderReport(sealed, before.slice(-29).map(summaryOf)))
+  console.log(options.out)
+}

@@ -1,0 +1,57 @@
+import { userInfo } from 'node:os'
+import type { LambdaClient } from '@aws-sdk/client-lambda'
+import type { DrillRequestInput, DrillResult } from '../../lambdas/restore-drill/request.ts'
+import type { DrillOptions } from '../commands/drill.ts'
+import { paint } from '../terminal.ts'
+import { openDeployment } from './deployment.ts'
+import { followDrill } from './follow.ts'
+import { buildRequest } from './request.ts'
+import { describeResult, narrator } from './show.ts'
+import { startDrill, stopDrill } from './start.ts'
+
+/** The whole command: exit code 0 only when the drill's verdict is `pass`. */
+export async function drillFromTerminal(options: DrillOptions): Promise<void> {
+  await using deployment = await openDeployment(options)
+  const request = buildRequest(deployment.config, {
+    to: options.to,
+    region: options.region,
+    control: options.control,
+    controlSource: options.controlSource,
+    requestedBy: `${userInfo().username} at a terminal`,
+  })
+  const lambda = deployment.lambda(options.region)
+  const functionArn = await deployment.output(options.region, 'RestoreDrillArn')
+  const result = await runDrill({ lambda, functionArn, request })
+  process.exitCode = result.verdict === 'pass' ? 0 : 1
+  console.log(options.json ? JSON.stringify(result, null, 2) : `\n${describeResult(request, result)}`)
+}
+
+export type Run = {
+  readonly lambda: LambdaClient
+  readonly functionArn: string
+  readonly request: DrillRequestInput
+}
+
+/** Starts the drill and follows it to its end. Ctrl-C stops it, waits until its copy is gone and then gives up. */
+export async function runDrill({ lambda, functionArn, request }: Run): Promise<DrillResult> {
+  const execution = await startDrill(lambda, functionArn, request)
+  const interrupted = new AbortController()
+  const interrupt = () => interrupted.abort()
+  process.once('SIGINT', interrupt)
+  try {
+    return await followDrill(lambda, execution, narrator(), interrupted.signal)
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    console.error(
+      paint(
+        'yellow',
+        '\nstopping the drill and deleting its copy (Ctrl-C again leaves that to the reaper)',
+        process.stderr,
+      ),
+    )
+    const cleaning = await stopDrill(lambda, functionArn, execution, request.requestedBy)
+    return await followDrill(lambda, cleaning, narrator())
+  } finally {
+    process.removeListener('SIGINT', interrupt)
+  }
+}
