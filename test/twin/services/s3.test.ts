@@ -27,6 +27,7 @@ function open(): S3Service {
     dir,
     findKey: (reference, region) => ({
       arn: reference.startsWith('arn:') ? reference : `arn:aws:kms:${region}:111122223333:key/${reference}`,
+      context: {},
       assertUsable: () => {
         if (!keyEnabled) throw new WireError('KMS.DisabledException', 'The key is disabled.')
       },

@@ -5,7 +5,14 @@ import type { ObjectStore } from './objects.ts'
 import type { Replicator } from './replication.ts'
 
 /** A key as S3 needs it: refused (`KMS.DisabledException`, `KMS.NotFoundException`) when it cannot be used. */
-export type KeyFinder = (reference: string, region: string) => { readonly arn: string; assertUsable(): void }
+export type KeyFinder = (reference: string, region: string) => UsableKey
+
+/** A key as another service uses it. `context`: the condition keys that the key brings to a question about it. */
+export type UsableKey = {
+  readonly arn: string
+  readonly context: Readonly<Record<string, string | readonly string[]>>
+  assertUsable(): void
+}
 
 /** What the operations of S3 share. */
 export type S3 = {

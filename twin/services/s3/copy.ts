@@ -63,7 +63,7 @@ function questions(s3: S3, input: CopyObjectCommandInput, call: Call) {
   const version = source.versionId ? versions.find(({ id }) => id === source.versionId) : versions[0]
   return [
     { action, resource: objectArn(source.bucket, source.key) },
-    ...(version && from ? keyQuestions(version.encryption, 'kms:Decrypt', from, source.key, call) : []),
+    ...(version && from ? keyQuestions(s3, version.encryption, 'kms:Decrypt', from, source.key, call) : []),
     ...writeQuestions(s3, requireBucket(s3.buckets, input.Bucket ?? '', call), { ...input } as never, call),
   ]
 }

@@ -34,6 +34,7 @@ export function assertKeyUsable(s3: S3, encryption: Version['encryption'], regio
 
 /** What the caller must be allowed at the key, through S3. */
 export function keyQuestions(
+  s3: S3,
   encryption: Version['encryption'],
   action: 'kms:GenerateDataKey' | 'kms:Decrypt',
   bucket: Bucket,
@@ -47,6 +48,7 @@ export function keyQuestions(
       action,
       resource: encryption.keyArn,
       context: {
+        ...s3.findKey(encryption.keyArn, bucket.region).context,
         'kms:ViaService': `s3.${call.region}.amazonaws.com`,
         'kms:EncryptionContext:aws:s3:arn': arn,
         'kms:EncryptionContextKeys': ['aws:s3:arn'],

@@ -27,7 +27,7 @@ export function readQuestions(s3: S3, input: ReadInput, call: Call): Question[] 
       resource: objectArn(bucket.name, key),
       context: { ...Object.fromEntries(tags), ...(input.VersionId && { 's3:versionid': input.VersionId }) },
     },
-    ...(version ? keyQuestions(version.encryption, 'kms:Decrypt', bucket, key, call) : []),
+    ...(version ? keyQuestions(s3, version.encryption, 'kms:Decrypt', bucket, key, call) : []),
   ]
 }
 

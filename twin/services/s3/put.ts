@@ -49,7 +49,14 @@ export function writeQuestions(s3: S3, bucket: Bucket, input: WriteInput, call: 
   ]
   return [
     ...actions.map(action => ({ action, resource, context })),
-    ...keyQuestions(encryptionFor(s3, bucket, input), 'kms:GenerateDataKey', bucket, input.Key ?? '', call),
+    ...keyQuestions(
+      s3,
+      encryptionFor(s3, bucket, input),
+      'kms:GenerateDataKey',
+      bucket,
+      input.Key ?? '',
+      call,
+    ),
   ]
 }
 

@@ -3,7 +3,7 @@ import type { ReplicationRule } from '@aws-sdk/client-s3'
 import type { Collection } from '../../state/collection.ts'
 import type { Question } from '../../wire/call.ts'
 import { type Bucket, objectArn } from './buckets.ts'
-import type { KeyFinder } from './context.ts'
+import type { KeyFinder, UsableKey } from './context.ts'
 import type { ObjectStore, Version } from './objects.ts'
 
 /** Copies versions to the buckets that replication rules name, after the write was answered. */
@@ -55,15 +55,18 @@ function takes(rule: ReplicationRule, key: string, version: Version): boolean {
   )
 }
 
-function questionsOf(job: Job, version: Version, keyArn: string | undefined): [Question[], Question[]] {
+function questionsOf(
+  job: Job,
+  atSource: UsableKey | undefined,
+  atTarget: UsableKey | undefined,
+): [Question[], Question[]] {
   const source = { action: 's3:GetObjectVersionForReplication', resource: objectArn(job.source, job.key) }
   const target = { action: 's3:ReplicateObject', resource: objectArn(destinationOf(job.rule), job.key) }
+  const keyed = (action: string, key: UsableKey | undefined): Question[] =>
+    key ? [{ action, resource: key.arn, context: key.context }] : []
   return [
-    [
-      source,
-      ...(version.encryption.keyArn ? [{ action: 'kms:Decrypt', resource: version.encryption.keyArn }] : []),
-    ],
-    [target, ...(keyArn ? [{ action: 'kms:Encrypt', resource: keyArn }] : [])],
+    [source, ...keyed('kms:Decrypt', atSource)],
+    [target, ...keyed('kms:Encrypt', atTarget)],
   ]
 }
 
@@ -135,7 +138,13 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     keyArn: string | undefined,
   ) => {
     const role = source.replication?.Role ?? ''
-    const [atSource, atTarget] = questionsOf(job, version, keyArn)
+    const key = (reference: string | undefined, region: string) =>
+      reference ? options.findKey(reference, region) : undefined
+    const [atSource, atTarget] = questionsOf(
+      job,
+      key(version.encryption.keyArn, source.region),
+      key(keyArn, target.region),
+    )
     return (
       atSource.every(question => options.allowsRole(role, question, source.region)) &&
       atTarget.every(question => options.allowsRole(role, question, target.region))
