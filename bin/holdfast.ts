@@ -10,6 +10,12 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/check.ts'),
   () => import('./commands/cost.ts'),
   () => import('./commands/diff.ts'),
+  () => import('./commands/up.ts'),
+  () => import('./commands/drill.ts'),
+  () => import('./commands/evidence.ts'),
+  () => import('./commands/verify-backups.ts'),
+  () => import('./commands/down.ts'),
+  () => import('./commands/reset.ts'),
 ]
 
 const program = new Command('holdfast')

@@ -27,7 +27,8 @@ export async function withSynthesized<Result>(
   }
 }
 
-async function synthesize(environment: string, folder: string): Promise<void> {
+/** Synthesizes an environment into `folder`, replacing what it holds of an assembly. @throws Refusal `SynthesisFailed` */
+export async function synthesize(environment: string, folder: string): Promise<void> {
   const { context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8')) as { context?: object }
   const env = {
     ...process.env,

@@ -1,0 +1,94 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Refusal } from '../lambdas/runtime/failure.ts'
+import { PROGRAM } from '../twin/main.ts'
+import { folderAt } from '../twin/state/folder.ts'
+import { holderOf } from '../twin/state/lock.ts'
+import type { TwinEndpoint } from '../twin/twin.ts'
+import { ROOT } from './assembly.ts'
+
+/** A twin that is running now. */
+export type LiveTwin = TwinEndpoint & { readonly environment: string; readonly root: string }
+
+/** Where the calls of a command go. */
+export type Target =
+  | { readonly kind: 'twin'; readonly twin: LiveTwin }
+  | { readonly kind: 'aws'; readonly region: string | undefined }
+
+/** What the commands let a person say about where their calls go. */
+export type TargetOptions = { readonly target?: string; readonly env?: string }
+
+/** Folder of an environment's twin. */
+export function twinRoot(environment: string): string {
+  return join(process.env.HOLDFAST_TWINS ?? join(ROOT, '.twin'), environment)
+}
+
+/** The running twin of an environment; undefined when none runs. */
+export function findTwin(environment: string): LiveTwin | undefined {
+  const root = twinRoot(environment)
+  const folder = folderAt(root)
+  if (!existsSync(folder.endpoint) || holderOf(folder.lock, PROGRAM) === undefined) return undefined
+  const endpoint = JSON.parse(readFileSync(folder.endpoint, 'utf8')) as TwinEndpoint
+  return { ...endpoint, environment, root }
+}
+
+/** All running twins. */
+export function findTwins(): LiveTwin[] {
+  const all = twinRoot('')
+  if (!existsSync(all)) return []
+  return readdirSync(all)
+    .map(findTwin)
+    .filter(found => found !== undefined)
+}
+
+/**
+ * The twin that is meant: the named environment's, or the only one that runs.
+ * @throws Refusal `NoTwin` or `WhichTwin`
+ */
+export function requireTwin(environment: string | undefined): LiveTwin {
+  const live =
+    environment === undefined ? findTwins() : [findTwin(environment)].filter(found => found !== undefined)
+  const [only, ...others] = live
+  if (!only)
+    throw new Refusal(
+      'NoTwin',
+      environment === undefined ? 'no twin is running' : `no twin of ${environment} is running`,
+      `holdfast up${environment === undefined ? '' : ` --env ${environment}`}`,
+    )
+  if (others.length > 0)
+    throw new Refusal(
+      'WhichTwin',
+      `several twins are running: ${live.map(twin => twin.environment).join(', ')}`,
+      `say which one: --env ${only.environment}`,
+    )
+  return only
+}
+
+/**
+ * Chooses where this process's AWS calls go, before the first client is made: to a running twin if there is one, to
+ * real AWS otherwise or with `--target aws`. Clients made with `new XClient({})` then follow.
+ * @throws Refusal `NoTwin`, `WhichTwin`
+ */
+export function chooseTarget(options: TargetOptions): Target {
+  if (options.target !== undefined && options.target !== 'aws' && options.target !== 'twin')
+    throw new Refusal(
+      'UnknownTarget',
+      `there is no target ${options.target}`,
+      'use --target twin or --target aws',
+    )
+  const wanted =
+    options.target !== 'aws' &&
+    (options.target === 'twin' || (options.env ? findTwin(options.env) : findTwins()[0]) !== undefined)
+  if (!wanted) return { kind: 'aws', region: process.env.AWS_REGION }
+  const twin = requireTwin(options.env)
+  for (const name of Object.keys(process.env))
+    if (name.startsWith('AWS_ENDPOINT_URL_') || name === 'AWS_PROFILE' || name === 'AWS_SESSION_TOKEN')
+      delete process.env[name]
+  process.env.AWS_ENDPOINT_URL = twin.endpoint
+  process.env.AWS_REGION = twin.regions[0]
+  process.env.AWS_ACCESS_KEY_ID = twin.credentials.accessKeyId
+  process.env.AWS_SECRET_ACCESS_KEY = twin.credentials.secretAccessKey
+  // For processes that this one starts; Node reads it only when it begins. In this one, give `twin.caFile` to pg.
+  process.env.NODE_EXTRA_CA_CERTS = twin.caFile
+  return { kind: 'twin', twin }
+}

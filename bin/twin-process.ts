@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { join } from 'node:path'
+import { Refusal } from '../lambdas/runtime/failure.ts'
+import { callControl } from '../twin/control/client.ts'
+import { readAssembly } from '../twin/deploy/assembly.ts'
+import type { TypeCount } from '../twin/deploy/deployer.ts'
+import { type FromTwin, PROGRAM, type Start } from '../twin/main.ts'
+import { openFolder } from '../twin/state/folder.ts'
+import type { TwinEndpoint } from '../twin/twin.ts'
+import { ROOT } from './assembly.ts'
+import { findTwin, type LiveTwin, twinRoot } from './target.ts'
+
+/** How `holdfast up` was asked. */
+export type UpRequest = {
+  readonly environment: string
+  /** The assembly's folder. */
+  readonly assembly: string
+  readonly only: readonly string[]
+  readonly noIam: boolean
+  /** Seconds that LatestRestorableTime trails; RDS's own few when undefined. */
+  readonly lag?: number
+  readonly pauseSchedules: boolean
+}
+
+/** What came of it. */
+export type UpResult = {
+  readonly twin: LiveTwin
+  /** Whether it ran already. */
+  readonly isOld: boolean
+  readonly types: readonly TypeCount[]
+}
+
+/**
+ * Brings a twin up, or what a running one has up to date. Returns when everything is deployed. A twin that was
+ * started for it ends with this process unless it got that far.
+ */
+export async function bringUp(request: UpRequest, say: (text: string) => void): Promise<UpResult> {
+  const running = findTwin(request.environment)
+  if (running) {
+    return { twin: running, isOld: true, types: await deploy(running, request, say) }
+  }
+  const started = await startTwinProcess(request, say)
+  try {
+    const types = await deploy(started.twin, request, say)
+    await started.keep()
+    return { twin: started.twin, isOld: false, types }
+  } catch (error) {
+    await started.abandon()
+    throw error
+  }
+}
+
+function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) => void): Promise<TypeCount[]> {
+  return callControl<TypeCount[]>(
+    controlOf(twin),
+    'deploy',
+    { directory: request.assembly, only: request.only },
+    say,
+  )
+}
+
+/** How the control endpoint of a twin is reached. */
+export function controlOf(twin: TwinEndpoint): { url: string; secret: string } {
+  return { url: twin.control, secret: twin.credentials.secretAccessKey }
+}
+
+async function startTwinProcess(request: UpRequest, say: (text: string) => void) {
+  const { stacks } = readAssembly(request.assembly)
+  const [first] = stacks
+  if (!first) throw new Refusal('NoStacks', `${request.assembly} holds no stack`, 'synthesize again')
+  const root = twinRoot(request.environment)
+  const folder = openFolder(root)
+  const start: Start = {
+    root,
+    account: first.account,
+    // The home region first: the primary's stacks outnumber the standby's.
+    regions: byCount(stacks.map(stack => stack.region)),
+    noIam: request.noIam,
+    ...(request.lag === undefined ? {} : { lag: request.lag }),
+    pauseSchedules: request.pauseSchedules,
+  }
+  say('starting the twin …')
+  const log = openSync(folder.log, 'a')
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', join(ROOT, PROGRAM), JSON.stringify(start)],
+    { cwd: ROOT, detached: true, stdio: ['ignore', log, log, 'ipc'] },
+  )
+  const ended = new Promise<never>((_, reject) => {
+    child.once('exit', code =>
+      reject(new Refusal('TwinEnded', `the twin ended with ${code} before it was up`, `read ${folder.log}`)),
+    )
+    child.once('error', reject)
+  })
+  const up = new Promise<TwinEndpoint>((resolve, reject) => {
+    child.on('message', (message: FromTwin) => {
+      if ('up' in message) resolve(message.up)
+      else
+        reject(
+          new Error(
+            message.failed.includes('HINT:') ? message.failed : `${message.failed}\nHINT: read ${folder.log}`,
+          ),
+        )
+    })
+  })
+  ended.catch(() => {})
+  const address = await Promise.race([up, ended])
+  return {
+    twin: { ...address, environment: request.environment, root },
+    keep: async () => {
+      await new Promise<void>(resolve => child.send('keep', () => resolve()))
+      child.removeAllListeners()
+      if (child.connected) child.disconnect()
+      child.unref()
+    },
+    abandon: async () => {
+      if (child.exitCode !== null) return
+      const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+      if (child.connected) child.disconnect()
+      await gone
+    },
+  }
+}
+
+function byCount(regions: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const region of regions) counts.set(region, (counts.get(region) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a).map(([region]) => region)
+}

@@ -1,0 +1,45 @@
+import type { Roles } from '../iam/roles.ts'
+import type { Lambda } from '../lambda/lambda.ts'
+import type { Scheduler, SchedulerDeps } from '../services/scheduler/scheduler.ts'
+import { alarmProvisioners } from './provision/alarms.ts'
+import type { Api } from './provision/api.ts'
+import { bucketProvisioners } from './provision/buckets.ts'
+import { customProvisioner } from './provision/custom.ts'
+import { databaseProvisioners } from './provision/database.ts'
+import { functionProvisioners } from './provision/functions.ts'
+import { identityProvisioners } from './provision/identity.ts'
+import { keyProvisioners } from './provision/keys.ts'
+import { messageProvisioners } from './provision/messages.ts'
+import { nameProvisioners } from './provision/names.ts'
+import { scheduleProvisioners } from './provision/schedules.ts'
+import { secretProvisioners } from './provision/secrets.ts'
+import type { Provisioner } from './provisioner.ts'
+import { recordedProvisioners } from './recorded.ts'
+
+/** What the provisioners create with. */
+export type ProvisionerDeps = {
+  readonly api: Api
+  readonly roles: Roles
+  readonly lambda: Lambda
+  readonly scheduler: Scheduler
+  readonly scheduleGroups: SchedulerDeps['groups']
+}
+
+/** Every resource type that the twin knows. What has a data plane comes after what is recorded, and wins. */
+export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner> {
+  const { api } = deps
+  return {
+    ...recordedProvisioners(),
+    ...identityProvisioners(deps.roles),
+    ...functionProvisioners(deps.lambda),
+    ...scheduleProvisioners(deps.scheduler, deps.scheduleGroups),
+    ...bucketProvisioners(api),
+    ...keyProvisioners(api),
+    ...secretProvisioners(api),
+    ...messageProvisioners(api),
+    ...alarmProvisioners(api),
+    ...databaseProvisioners(api),
+    ...nameProvisioners(api),
+    'AWS::CloudFormation::CustomResource': customProvisioner(deps.lambda),
+  }
+}
