@@ -11,9 +11,8 @@ const WINDOW = 500
 /** Rows of one insert statement; a rest goes one by one, so that few statements need a plan. */
 const ROWS = 64
 
-/** Times, numbers and intervals must read as the archiver wrote them. Nothing else may react to a repeated change. */
+/** Times, numbers and intervals must read as the archiver wrote them. */
 const SESSION = `
-set session_replication_role = replica;
 set row_security = off;
 set lock_timeout = '60s';
 set synchronous_commit = off;
@@ -25,7 +24,9 @@ set xmloption = 'content';
 set lc_monetary = 'C';
 set check_function_bodies = off`
 
+/** Gives this session the right to write everywhere in the copy, without triggers, and a known form of text. */
 export async function prepareSession(client: pg.Client): Promise<void> {
+  await client.query('select from holdfast.open_for_roll_forward()')
   for (const statement of SESSION.split(';')) await client.query(statement)
 }
 
@@ -52,7 +53,7 @@ export class Applier {
     else if (change.kind === 'update' && relation)
       await this.#send(updateRow(relation, change.row, change.old))
     else if (change.kind === 'delete' && relation) await this.#send(deleteRow(relation, change.old))
-    else if (change.kind === 'truncate') await this.#send(truncateTables(relations, change))
+    else if (change.kind === 'truncate') await this.#send(repeated(truncateTables(relations, change)))
     else if (change.kind === 'message' && change.prefix === PREFIX)
       await this.#changeSchema(JSON.parse(change.content.toString('utf8')), changes)
   }
@@ -125,10 +126,12 @@ export class Applier {
     const { path, may } = settings.rows[0]
     await this.#client.query('savepoint schema_change')
     try {
-      if (may) await this.#client.query(`set local role ${quote(replay.role ?? '')}`)
       if (replay.searchPath !== undefined)
         await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [replay.searchPath])
-      await this.#client.query(replay.text)
+      if (may) {
+        await this.#client.query(`set local role ${quote(replay.role ?? '')}`)
+        await this.#client.query(replay.text)
+      } else await this.#client.query('select holdfast.repeat_on_copy($1)', [replay.text])
       await this.#client.query("select pg_catalog.set_config('role', 'none', true)")
       await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [path])
       await this.#client.query('release savepoint schema_change')
@@ -139,6 +142,11 @@ export class Applier {
       this.leftOut.push(`${recorded.tag}: ${sentence(error)}`)
     }
   }
+}
+
+/** The right to truncate comes with none of PostgreSQL's roles, only with the table: the owner does it. */
+function repeated(statement: string): Statement {
+  return { name: '', text: 'select holdfast.repeat_on_copy($1)', values: [statement], expected: 1 }
 }
 
 function rowMissing(text: string, found: number | null): Refusal {

@@ -36,7 +36,6 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
   const began = performance.now()
   const cut = await readCut(client)
   await mustBeCopy(client)
-  await client.query('select from holdfast.open_for_roll_forward()')
   const target = limitsOf(request.target)
   if (target.lsn !== undefined) await mustReach(archive, request.systemIdentifier, target.lsn)
   await prepareSession(client)

@@ -28,9 +28,8 @@ export const NOTHING: Progress = {
   leftOut: [],
 }
 
-/** Makes the place for the progress, in a schema of its own, so that the copy's own schemas stay as they are. */
+/** Makes the place for the progress, in the schema that opening the copy made, so that its own schemas stay as they are. */
 export async function prepareProgress(client: pg.Client): Promise<Progress> {
-  await client.query('create schema if not exists holdfast_roll_forward')
   await client.query(
     'create table if not exists holdfast_roll_forward.progress (one boolean primary key check (one), state jsonb not null)',
   )

@@ -60,10 +60,10 @@ export function deleteRow(relation: Relation, old: Tuple): Statement {
 export function truncateTables(
   relations: readonly Relation[],
   flags: { readonly cascade: boolean; readonly restart: boolean },
-): Statement {
+): string {
   const tables = relations.map(relation => `only ${tableName(relation)}`).join(', ')
   const words = `${flags.restart ? ' restart identity' : ''}${flags.cascade ? ' cascade' : ''}`
-  return { name: '', text: `truncate ${tables}${words}`, values: [], expected: -1 }
+  return `truncate ${tables}${words}`
 }
 
 /**

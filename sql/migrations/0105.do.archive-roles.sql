@@ -37,8 +37,9 @@ $roll_forward$;
 grant execute on function holdfast.timeline() to holdfast_archiver;
 grant usage on schema holdfast to holdfast_roll_forward;
 
--- Gives the roll-forward what it needs to write anywhere in a copy, and in a copy only: triggers and foreign keys off
--- (session_replication_role, which RDS lets rds_superuser set) and the rights of every owner, to change schemas.
+-- Gives the roll-forward what it needs to write anywhere in a copy, and in a copy only: every row, the rights of every
+-- owner to change schemas, and for the calling session no triggers, rules and foreign keys (RDS lets only members of
+-- rds_superuser set that, such as the owner of this function).
 create or replace function holdfast.open_for_roll_forward()
 returns table (thing text, done boolean, detail text)
 language plpgsql
@@ -49,11 +50,15 @@ declare
   wanted record;
 begin
   perform holdfast.refuse_unless_copy();
+  perform set_config('session_replication_role', 'replica', false);
+  create schema if not exists holdfast_roll_forward;
+  grant create, usage on schema holdfast_roll_forward to holdfast_roll_forward;
   for wanted in
     select r.rolname
     from pg_roles r
-    where r.rolname = 'rds_superuser'
-      or (r.rolname !~ '^(pg_|rds)' and not r.rolsuper and r.rolname <> 'holdfast_roll_forward' and exists (
+    where r.rolname in ('pg_read_all_data', 'pg_write_all_data')
+      or (r.rolname !~ '^(pg_|rds)' and not r.rolsuper
+        and r.rolname not in ('holdfast_roll_forward', current_user) and exists (
         select from pg_class c where c.relowner = r.oid
         union all select from pg_namespace n where n.nspowner = r.oid
         union all select from pg_proc p where p.proowner = r.oid
@@ -71,8 +76,33 @@ begin
     end;
     return next;
   end loop;
+  thing := 'bypassrls';
+  begin
+    alter role holdfast_roll_forward bypassrls;
+    done := true;
+    detail := 'given';
+  exception
+    when others then
+      done := false;
+      detail := sqlerrm;
+  end;
+  return next;
 end
 $open$;
 
-revoke all on function holdfast.open_for_roll_forward() from public;
-grant execute on function holdfast.open_for_roll_forward(), holdfast.timeline(), holdfast.is_copy(), holdfast.refuse_unless_copy() to holdfast_roll_forward;
+-- Repeats a statement of the owner of the database, whose role nobody can be granted. It takes the caller's search_path,
+-- since that is part of what the statement means; all that it names itself is qualified.
+create or replace function holdfast.repeat_on_copy(statement text)
+returns void
+language plpgsql
+security definer
+as $repeat$
+begin
+  perform holdfast.refuse_unless_copy();
+  execute statement;
+end
+$repeat$;
+
+revoke all on function holdfast.open_for_roll_forward(), holdfast.repeat_on_copy(text) from public;
+grant execute on function holdfast.open_for_roll_forward(), holdfast.repeat_on_copy(text), holdfast.timeline(), holdfast.is_copy(), holdfast.refuse_unless_copy() to holdfast_roll_forward;
+grant select on holdfast.heartbeat to holdfast_roll_forward;
