@@ -11,6 +11,7 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/cost.ts'),
   () => import('./commands/diff.ts'),
   () => import('./commands/up.ts'),
+  () => import('./commands/rehearse.ts'),
   () => import('./commands/drill.ts'),
   () => import('./commands/evidence.ts'),
   () => import('./commands/verify-backups.ts'),

@@ -1,0 +1,140 @@
+import { InvalidArgumentError } from 'commander'
+import type { Verb } from '../holdfast.ts'
+import type { Rehearsal } from '../rehearsal/rehearse.ts'
+import { Progress, paint, table } from '../terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  holdfast rehearse                     a commerce sample of a million rows
+  holdfast rehearse --rows 50000
+  holdfast rehearse --load shop.sql     your own plain-format pg_dump
+  holdfast rehearse --keep              leave the twin running afterwards
+
+Deploys the environment to this machine, fills it, keeps writing, deletes a table without a WHERE, restores the
+moment before it, proves the copy row by row against the living database, signs that, and then kills the primary.
+Exit code 0 only when every objective held.`
+
+type Options = { env: string; rows: number; load?: string; keep?: boolean; json?: boolean }
+
+/** `holdfast rehearse` (`npm start`): the whole story on this machine. */
+export const register: Verb = program => {
+  program
+    .command('rehearse')
+    .description('break a database on this machine, bring it back and prove it')
+    .option('--env <name>', 'the environment', 'prod')
+    .option('--rows <count>', 'rows of the commerce sample', countOf, 1_000_000)
+    .option('--load <file>', 'a plain-format pg_dump to load instead')
+    .option('--keep', 'leave the twin running')
+    .option('--json', 'for machines')
+    .addHelpText('after', EXAMPLES)
+    .action(rehearseFromTerminal)
+}
+
+function countOf(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new InvalidArgumentError('want a whole number above zero')
+}
+
+async function rehearseFromTerminal(options: Options): Promise<void> {
+  const { freshAssembly } = await import('../assembly.ts')
+  const { bringUp } = await import('../twin-process.ts')
+  const { rehearse } = await import('../rehearsal/rehearse.ts')
+  const began = performance.now()
+  const progress = new Progress()
+  const say = (text: string) => progress.say(text)
+  const seconds = () => ((performance.now() - began) / 1_000).toFixed(1)
+  const { directory: assembly } = await freshAssembly(options.env, say)
+  const { isOld } = await bringUp(
+    { environment: options.env, assembly, only: [], noIam: false, pauseSchedules: false },
+    say,
+  )
+  progress.done(`${options.env} is up after ${seconds()} s`)
+  try {
+    const told = (text: string) => progress.done(text)
+    const shown = await rehearse(
+      { environment: options.env, rows: options.rows, dumpFile: options.load },
+      text => (text.endsWith('…') ? say(text) : told(text)),
+    )
+    process.exitCode = (await held(shown, options.env)) ? 0 : 1
+    if (options.json) console.log(JSON.stringify({ seconds: Number(seconds()), ...shown }, null, 2))
+    else console.log(`\n${await describe(shown, options.env)}\n\n${seconds()} s in all`)
+  } finally {
+    if (!isOld && !options.keep) {
+      const { stopTwin } = await import('./down.ts')
+      const { findTwin } = await import('../target.ts')
+      const twin = findTwin(options.env)
+      if (twin) await stopTwin(twin)
+    }
+  }
+}
+
+async function objectivesOf(environment: string) {
+  const { loadEnvironment } = await import('../../config/environments.ts')
+  return loadEnvironment(environment).objectives
+}
+
+async function held(
+  { drill, loss, evidence, damage, onlyInCopy }: Rehearsal,
+  environment: string,
+): Promise<boolean> {
+  const objective = (await objectivesOf(environment))['instance-loss']
+  const survived = objective === undefined || (loss.lost === 0 && loss.outageSeconds <= objective.rto)
+  const back = onlyInCopy >= damage.rows
+  return drill.verdict === 'pass' && evidence.verdict === 'pass' && back && survived
+}
+
+/** The copy holds what the primary has not: at least every deleted row must be among it. */
+function deleted({ damage, onlyInCopy }: Rehearsal): string {
+  const rows = damage.rows.toLocaleString('en-US')
+  return onlyInCopy >= damage.rows
+    ? `${rows} rows deleted, all in the copy`
+    : `${rows} rows deleted, ${onlyInCopy.toLocaleString('en-US')} in the copy`
+}
+
+async function describe(shown: Rehearsal, environment: string): Promise<string> {
+  const { sayDuration, sayShare } = await import('../../lambdas/restore-drill/report/figure.ts')
+  const { sayVerification } = await import('./evidence.ts')
+  const objectives = await objectivesOf(environment)
+  const { drill, loss } = shown
+  const verdict = (good: boolean | null) =>
+    good === null ? paint('yellow', 'unknown') : good ? paint('green', 'held') : paint('red', 'missed')
+  const row = (mode: 'bad-write' | 'instance-loss', lost: string, rpo: number | null, rto: number | null) => {
+    const objective = objectives[mode]
+    const within = (found: number | null, most: number | undefined) =>
+      found === null || most === undefined ? null : found <= most
+    const all = [within(rpo, objective?.rpo), within(rto, objective?.rto)]
+    return [
+      mode,
+      lost,
+      `${sayDuration(rpo)} ≤ ${sayDuration(objective?.rpo ?? null)}`,
+      `${sayDuration(rto)} ≤ ${sayDuration(objective?.rto ?? null)}`,
+      verdict(all.includes(false) ? false : all.includes(null) ? null : true),
+    ]
+  }
+  const { rpoSeconds, rtoSeconds, coverage } = drill.measured
+  const figures = table(
+    ['Damage', 'Lost', 'RPO', 'RTO', ''],
+    [
+      row('bad-write', deleted(shown), rpoSeconds, rtoSeconds),
+      // No acknowledged commit lost is an RPO of zero; one lost is a loss of unknown age.
+      row(
+        'instance-loss',
+        `${loss.lost} of ${loss.acknowledged} commits`,
+        loss.lost === 0 ? 0 : null,
+        loss.outageSeconds,
+      ),
+    ],
+  )
+  return [
+    figures,
+    '',
+    `${paint(['bold', drill.verdict === 'pass' ? 'green' : 'red'], drill.verdict.toUpperCase())}  ${drill.sentence}`,
+    `${sayShare(coverage)} of the rows compared with the living database`,
+    '',
+    sayVerification(shown.evidence, shown.folder),
+    '',
+    `report    ${shown.report}`,
+    `evidence  ${shown.folder}`,
+  ].join('\n')
+}

@@ -1,0 +1,113 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { publicKeyOf } from '../../lambdas/restore-drill/evidence/seal.ts'
+import { renderReport } from '../../lambdas/restore-drill/report/render.ts'
+import { summaryOf } from '../../lambdas/restore-drill/report/summary.ts'
+import type { DrillResult } from '../../lambdas/restore-drill/request.ts'
+import { type Verification, verifyChain } from '../../lambdas/runtime/evidence/verify.ts'
+import { Refusal } from '../../lambdas/runtime/failure.ts'
+import { ROOT } from '../assembly.ts'
+import { type Deployment, openDeployment } from '../drill/deployment.ts'
+import { buildRequest } from '../drill/request.ts'
+import { runDrill } from '../drill/run.ts'
+import { readBucket, recordsOf } from '../evidence/read.ts'
+import type { Damage } from '../rehearse/damage.ts'
+import { type Loaded, openScenario } from '../rehearse/scenario.ts'
+import { type InstanceLoss, losePrimary } from './instance-loss.ts'
+import { ownerConnection } from './owner.ts'
+
+export type RehearsalOptions = {
+  readonly environment: string
+  readonly rows: number
+  readonly dumpFile?: string | undefined
+}
+
+/** What a rehearsal showed. */
+export type Rehearsal = {
+  readonly loaded: Loaded
+  readonly damage: Damage
+  readonly drill: DrillResult
+  readonly loss: InstanceLoss
+  readonly evidence: Verification
+  /** Rows that the copy has and the damaged primary has not. */
+  readonly onlyInCopy: number
+  /** Path of the page. */
+  readonly report: string
+  /** Folder with the records and the public key, for `holdfast evidence verify`. */
+  readonly folder: string
+}
+
+/**
+ * The whole story on a running twin: fill, write, damage, restore to the moment before, prove, sign, verify; then the
+ * primary's process is killed under the writers.
+ */
+export async function rehearse(options: RehearsalOptions, say: (text: string) => void): Promise<Rehearsal> {
+  await using deployment = await openDeployment({ env: options.environment, target: 'twin' })
+  const connection = await ownerConnection(deployment)
+  const { rows, dumpFile } = options
+  const scenario = openScenario({ connection, rows, ...(dumpFile === undefined ? {} : { dumpFile }) })
+  const loaded = await scenario.load(say)
+  say('writing steadily …')
+  const writers = await scenario.write()
+  try {
+    // Some history before the damage, so that there is something to lose.
+    while (writers.committed() < 50) await sleep(100)
+    const damage = await scenario.damage()
+    say(`damage: ${damage.statement} took ${damage.rows.toLocaleString('en-US')} rows`)
+    const drill = await drillToBefore(deployment, damage)
+    say('killing the primary …')
+    const { rto } = deployment.config.objectives['instance-loss'] ?? { rto: 120 }
+    const loss = await losePrimary(connection, writers, rto)
+    return { loaded, damage, drill, loss, ...(await keepEvidence(deployment)) }
+  } catch (error) {
+    await writers.stop().catch(() => undefined)
+    throw error
+  }
+}
+
+async function drillToBefore(deployment: Deployment, damage: Damage): Promise<DrillResult> {
+  const request = buildRequest(deployment.config, {
+    to: damage.before,
+    region: 'home',
+    requestedBy: 'rehearsal',
+  })
+  return runDrill({
+    lambda: deployment.lambda('home'),
+    functionArn: await deployment.output('home', 'RestoreDrillArn'),
+    request: { ...request, disasterAt: damage.before },
+  })
+}
+
+/** Copies the chain and its key out of the twin, verifies them there and draws the newest record. */
+async function keepEvidence(
+  deployment: Deployment,
+): Promise<Pick<Rehearsal, 'evidence' | 'report' | 'folder' | 'onlyInCopy'>> {
+  const region = deployment.region('home')
+  const bucket = await deployment.output('home', 'EvidenceBucket')
+  const chain = await readBucket(deployment.s3('home'), bucket, region)
+  const pin = await publicKey(region, await deployment.output('home', 'EvidenceKeyArn'))
+  const folder = join(ROOT, '.holdfast', 'evidence')
+  await mkdir(folder, { recursive: true })
+  for (const { name, text } of chain.files)
+    await writeFile(join(folder, name.slice(name.lastIndexOf('/') + 1)), text)
+  await writeFile(join(folder, 'key.pem'), pin)
+  const records = recordsOf(chain)
+  const newest = records.at(-1)
+  if (!newest)
+    throw new Refusal('NoEvidence', `${bucket} holds no evidence`, 'read what the drill said above')
+  const report = join(ROOT, '.holdfast', 'report.html')
+  await writeFile(report, renderReport(newest, records.slice(-30, -1).map(summaryOf)))
+  const onlyInCopy = newest.evidence.tables.reduce((sum, table) => sum + table.changedSince, 0)
+  return { onlyInCopy, evidence: verifyChain(chain.files, { pin, whole: true }), report, folder }
+}
+
+async function publicKey(region: string, key: string): Promise<string> {
+  const kms = new KMSClient({ region })
+  try {
+    return await publicKeyOf(kms, key)
+  } finally {
+    kms.destroy()
+  }
+}
