@@ -15,6 +15,7 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/drill.ts'),
   () => import('./commands/evidence.ts'),
   () => import('./commands/verify-backups.ts'),
+  () => import('./commands/archive.ts'),
   () => import('./commands/down.ts'),
   () => import('./commands/reset.ts'),
 ]

@@ -118,5 +118,5 @@ async function identify(options: ArchiveOptions): Promise<Identity> {
 }
 
 function nothing(state: ArchiverAnswer['state']): ArchiverAnswer {
-  return { state, segments: 0, transactions: 0, rows: 0, gaps: [], end: null, lastCommit: null }
+  return { state, segments: 0, transactions: 0, rows: 0, gaps: [], end: null, lastCommit: null, slowestMs: 0 }
 }

@@ -41,7 +41,7 @@ export type FollowOptions = {
 export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswer, 'gaps' | 'state'>> {
   const began = performance.now()
   const until = await readFlushed(options.control)
-  const sum = { segments: 0, transactions: 0, rows: 0 }
+  const sum = { segments: 0, transactions: 0, rows: 0, slowestMs: 0 }
   let previous = options.previous
   let lastCommit = previous?.header.lastCommit ?? null
   let from = options.from
@@ -51,6 +51,7 @@ export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswe
     const upto = fenceOf(from, flushed)
     const isLast = upto >= until && performance.now() - began + options.pause >= options.seconds * 1_000
     const stored = upto > from ? await writeSegment({ ...options, previous, from }, upto) : undefined
+    sum.slowestMs = Math.max(sum.slowestMs, performance.now() - started)
     if (stored !== undefined) {
       const { header } = stored.stored
       sum.segments++

@@ -19,7 +19,6 @@ export async function handler(event: unknown): Promise<ArchiverAnswer> {
     user: text(ENV.user),
   }
   const instance = text(ENV.instance)
-  const began = performance.now()
   const control = await connect(login, { application: 'holdfast archiver', statementTimeout: 60_000 })
   try {
     // A long transaction takes as long as it takes: the function's own end is the limit.
@@ -34,8 +33,7 @@ export async function handler(event: unknown): Promise<ArchiverAnswer> {
         code: text(ENV.code),
         seconds,
       })
-      if (answer.state === 'archived')
-        publish({ Instance: instance }, await measure(control, answer, performance.now() - began))
+      if (answer.state === 'archived') publish({ Instance: instance }, await measure(control, answer))
       return answer
     } finally {
       await reader.end()

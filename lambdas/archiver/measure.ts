@@ -8,12 +8,8 @@ import { readFlushed, readLag } from './server.ts'
 /** Causes of a gap that lose nothing: an archive has to begin somewhere. */
 const HARMLESS = ['archive-began']
 
-/** How the archive stands after a run, by the server's clock. `elapsed` is the run's own milliseconds. */
-export async function measure(
-  control: pg.Client,
-  answer: ArchiverAnswer,
-  elapsed: number,
-): Promise<readonly Metric[]> {
+/** How the archive stands after a run, by the server's clock. */
+export async function measure(control: pg.Client, answer: ArchiverAnswer): Promise<readonly Metric[]> {
   const flushed = await readFlushed(control)
   const lag = await readLag(control)
   const idle = answer.end !== null && parseLsn(answer.end) >= flushed
@@ -27,7 +23,7 @@ export async function measure(
     { name: METRICS.bytesBehindConfirmed, value: lag.bytesBehindConfirmed, unit: 'Bytes' },
     { name: METRICS.bytesBehindRestart, value: lag.bytesBehindRestart, unit: 'Bytes' },
     { name: METRICS.spillBytes, value: lag.spillBytes, unit: 'Bytes' },
-    { name: METRICS.pollMilliseconds, value: elapsed, unit: 'Milliseconds' },
+    { name: METRICS.pollMilliseconds, value: answer.slowestMs, unit: 'Milliseconds' },
     { name: METRICS.slotHealthy, value: lag.healthy ? 1 : 0, unit: 'None' },
     { name: METRICS.slotHeadroomPercent, value: lag.headroomPercent, unit: 'Percent' },
     {
