@@ -84,7 +84,8 @@ export function archiverSettings({ config, region, reference, keys, code }: Surr
     }),
     may: permissions.archiverMay({ config, region }, reference.resourceId, keys.data.keyArn),
     memory: 1_024,
-    timeout: 300,
+    // One transaction may take longer than any run: it must fit into the longest that Lambda allows.
+    timeout: 900,
     inNetwork: true,
   }
 }
