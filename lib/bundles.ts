@@ -14,6 +14,8 @@ export const VERBS = [
   'restore-drill',
   'roll-forward',
   'reaper',
+  'freshness',
+  'workload',
 ] as const
 export type Verb = (typeof VERBS)[number]
 

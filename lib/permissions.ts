@@ -7,6 +7,7 @@ import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
 import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
+import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
 import { bucketArn, connectArn, drillGroup, partitionOf, productionIdentifiers, rdsArn } from './names.ts'
 
 const TAGGING = 'rds:AddTagsToResource'
@@ -72,6 +73,24 @@ function readSegments({ config, region }: Place): iam.PolicyStatement[] {
     allow(['s3:GetObject', 's3:GetObjectRetention'], [`${segments}/*`]),
     allow(['s3:ListBucket'], [segments]),
   ]
+}
+
+/** `freshness` reads evidence and the list of segments, and asks RDS how far back it could go. */
+export function freshnessMay(place: Place): iam.PolicyStatement[] {
+  const { config, region } = place
+  const evidence = bucketArn(config, 'evidence', region)
+  return [
+    allow(['rds:DescribeDBInstances', 'rds:DescribeDBInstanceAutomatedBackups'], ['*'], {
+      StringEquals: { 'aws:RequestedRegion': [region] },
+    }),
+    allow(['s3:GetObject'], [`${evidence}/evidence/*`]),
+    allow(['s3:ListBucket'], [evidence, bucketArn(config, 'segments', region)]),
+  ]
+}
+
+/** `workload` enters the primary, as its own user. */
+export function workloadMay({ config, region }: Place, primaryResourceId: string): iam.PolicyStatement[] {
+  return [allow(['rds-db:connect'], [connectArn(config, region, primaryResourceId, WORKLOAD)])]
 }
 
 /** `examine` enters any instance of the region as its own user, since a copy's resource id is not known before. */

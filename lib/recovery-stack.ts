@@ -15,6 +15,7 @@ import {
   heartbeatSettings,
   migrateSettings,
   rollForwardSettings,
+  workloadSettings,
 } from './verbs.ts'
 
 export type RecoveryStackProps = {
@@ -48,6 +49,8 @@ export class RecoveryStack extends RegionStack {
     if (bundles.has('backup-verification')) this.#verify(functions, config)
     if (bundles.has('examine')) functions.addDrill('home')
     functions.addReaper()
+    functions.addFreshness()
+    this.#workload(functions)
     outputArchives(this, config, keys)
   }
 
@@ -80,6 +83,15 @@ export class RecoveryStack extends RegionStack {
     if (!bundles.has('roll-forward')) return
     functions.add('roll-forward', rollForwardSettings(functions.surroundings('roll-forward')))
     if (bundles.has('archive-verification')) functions.addArchiveVerification()
+  }
+
+  #workload(functions: RegionFunctions): void {
+    const workload = functions.add('workload', workloadSettings(functions.surroundings('workload')))
+    functions.schedules.add('Workload', {
+      expression: 'rate(5 minutes)',
+      description: 'what the services feel',
+      target: workload.alias.functionArn,
+    })
   }
 
   #verify(functions: RegionFunctions, config: EnvironmentConfig): void {

@@ -13,6 +13,7 @@ import { Schedules } from './schedules.ts'
 import {
   archiveVerificationSettings,
   examineSettings,
+  freshnessSettings,
   type Instance,
   reaperSettings,
   restoreDrillSettings,
@@ -95,6 +96,16 @@ export class RegionFunctions extends Construct {
       expression: 'rate(1 hour)',
       description: 'deletes what a drill left behind',
       target: reaper.alias.functionArn,
+    })
+  }
+
+  /** Looks at the proofs from this region; the other one does the same, so that neither watches itself alone. */
+  addFreshness(): void {
+    const freshness = this.add('freshness', freshnessSettings(this.surroundings('freshness')))
+    this.schedules.add('Freshness', {
+      expression: 'rate(5 minutes)',
+      description: 'how old is the newest proof of each kind',
+      target: freshness.alias.functionArn,
     })
   }
 

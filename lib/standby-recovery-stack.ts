@@ -38,6 +38,7 @@ export class StandbyRecoveryStack extends RegionStack {
     // Without a living instance in this region there is nothing that a copy could be compared with.
     if (bundles.has('examine') && standby) functions.addDrill('standby')
     functions.addReaper()
+    functions.addFreshness()
     outputArchives(this, config, foundation.keys)
   }
 }

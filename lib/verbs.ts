@@ -7,11 +7,13 @@ import * as archiveVerification from '../lambdas/archive-verification/names.ts'
 import * as archiver from '../lambdas/archiver/names.ts'
 import * as backupVerification from '../lambdas/backup-verification/names.ts'
 import * as examine from '../lambdas/examine/names.ts'
+import * as freshness from '../lambdas/freshness/names.ts'
 import * as heartbeat from '../lambdas/heartbeat/names.ts'
 import * as migrate from '../lambdas/migrate/names.ts'
 import * as reaper from '../lambdas/reaper/names.ts'
 import * as restoreDrill from '../lambdas/restore-drill/names.ts'
 import * as rollForward from '../lambdas/roll-forward/names.ts'
+import * as workload from '../lambdas/workload/names.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { expectations } from './expectations.ts'
 import type { Keys } from './keys.ts'
@@ -181,6 +183,46 @@ export function rollForwardSettings({ config, region, reference, code }: Surroun
     timeout: 900,
     inNetwork: true,
   }
+}
+
+export function freshnessSettings({ config, region }: Surroundings): VerbSettings {
+  return {
+    description: 'measures how old the newest proof of each kind is',
+    environment: variables(freshness.ENV, {
+      name: config.name,
+      source: config.name,
+      sourceRegion: config.region,
+      evidenceBucket: bucketName(config, 'evidence', region),
+      segmentsBucket: config.archive.enabled ? bucketName(config, 'segments', region) : '',
+      drills: JSON.stringify(drilledModes(config)),
+    }),
+    may: permissions.freshnessMay({ config, region }),
+    memory: 512,
+    timeout: 240,
+    inNetwork: false,
+  }
+}
+
+export function workloadSettings({ config, region, reference }: Surroundings): VerbSettings {
+  return {
+    description: 'measures what the services feel: statements, locks, rollbacks, bloat',
+    environment: variables(workload.ENV, {
+      ...login(config, reference, workload.USER),
+      instance: reference.identifier,
+    }),
+    may: permissions.workloadMay({ config, region }, reference.resourceId),
+    memory: 256,
+    timeout: 120,
+    inNetwork: true,
+  }
+}
+
+/** The modes that are drilled, each with the region whose chain holds its evidence. */
+function drilledModes(config: EnvironmentConfig): { mode: string; region: string }[] {
+  return Object.keys(config.drills).map(mode => ({
+    mode,
+    region: mode === 'region-loss' ? config.standbyRegion : config.region,
+  }))
 }
 
 export function reaperSettings({ config, region }: Surroundings): VerbSettings {
