@@ -1,5 +1,5 @@
 import { chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** `nobody` on Linux; PostgreSQL refuses to run as root. */
 const NOBODY = 65534
@@ -27,8 +27,9 @@ export function ownTree(path: string): void {
   }
 }
 
-/** Makes a private folder of PostgreSQL's account, and its parents. */
+/** Makes a private folder of PostgreSQL's account, and its parents. Parents that were there stay as they are. */
 export function makePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  own(path)
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
+  for (let made = path; first !== undefined && made.length > first.length; made = dirname(made)) own(made)
+  own(first ?? path)
 }

@@ -63,6 +63,7 @@ export const socketFolder = (dir: string) =>
 /** The number in every socket's name. */
 export const SOCKET_PORT = 5432
 const SUPERUSER = 'rdsadmin'
+const FAST_STOP_MS = 20_000
 
 /** Only PostgreSQL's own account reaches the socket. The order matters: the first line that fits decides. */
 const HBA = `local all rdsadmin trust
