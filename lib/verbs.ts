@@ -110,7 +110,10 @@ export function archiveVerificationSettings({ config, region }: Surroundings): V
 export function backupVerificationSettings({ config }: Surroundings): VerbSettings {
   return {
     description: 'checks that every backup exists, is recent and is locked',
-    environment: variables(backupVerification.ENV, { expectations: JSON.stringify(expectations(config)) }),
+    environment: variables(backupVerification.ENV, {
+      name: config.name,
+      expectations: JSON.stringify(expectations(config)),
+    }),
     may: permissions.backupVerificationMay(config),
     memory: 512,
     timeout: 300,

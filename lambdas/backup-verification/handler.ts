@@ -1,4 +1,4 @@
-import { json } from '../runtime/environment.ts'
+import { json, text } from '../runtime/environment.ts'
 import { type Metric, publish } from '../runtime/metrics.ts'
 import { ENV, METRICS } from './names.ts'
 import { type BackupCheck, type BackupReport, parseExpectations } from './request.ts'
@@ -13,7 +13,7 @@ export async function handler(): Promise<BackupReport> {
 
 function publishReport({ verdict, checks }: BackupReport): void {
   const count = (wanted: string) => checks.filter(check => check.verdict === wanted).length
-  publish({ Check: 'backups' }, [
+  publish({ Environment: text(ENV.name) }, [
     { name: METRICS.verified, value: verdict === 'pass' ? 1 : 0, unit: 'Count' },
     { name: METRICS.failed, value: count('fail'), unit: 'Count' },
     { name: METRICS.unknown, value: count('unknown'), unit: 'Count' },

@@ -1,4 +1,5 @@
 export const ENV = {
+  name: 'HOLDFAST_NAME',
   /** Home and standby region, and what to expect in each: one JSON value, see request.ts. */
   expectations: 'EXPECTATIONS',
 } as const
