@@ -105,6 +105,8 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
   const place = { home: config.region, standby: config.standbyRegion }[region]
   const suffix = region === 'home' ? '' : '-standby'
   const of = (name: string, statistic: string) =>
+    metric(NAMESPACE, name, { Instance: config.name }, statistic)
+  const seen = (name: string, statistic: string) =>
     metric(NAMESPACE, name, { Environment: config.name, Region: place }, statistic)
   return [
     row(`archive-faults${suffix}`, of(VERIFICATION.faults, 'Maximum'), {
@@ -133,7 +135,7 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
       derivation: "verified daily: 26 hours are a day and two hours' grace",
       causes: [`archive-faults${suffix}`],
     }),
-    row(`archive-stale${suffix}`, of(FRESHNESS.segmentAge, 'Minimum'), {
+    row(`archive-stale${suffix}`, seen(FRESHNESS.segmentAge, 'Minimum'), {
       article: region === 'home' ? 'archive' : 'archive-copy',
       severity: 'page',
       bad: 'above',
