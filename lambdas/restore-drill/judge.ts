@@ -1,4 +1,4 @@
-import type { FaultKind, TableResult } from '../examine/request.ts'
+import { type FaultKind, judgeTables, type TableResult } from '../examine/request.ts'
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
@@ -76,15 +76,12 @@ export function objectiveChecks(request: DrillRequest, measured: Evidence['measu
   ]
 }
 
-/** A table's verdict: nothing lost, altered or strange passes; changes after the cut are counted, not proven, and no loss. */
-export function judgeTable(table: TableResult): EvidenceTable {
-  const wrong = [
+/** A table as the evidence keeps it. Changes after the cut are counted, not proven, and no loss. */
+function recordTable(table: TableResult, verdict: EvidenceTable['verdict']): EvidenceTable {
+  const notes = [
     table.lost > 0 ? `${table.lost} lost` : '',
     table.corrupt > 0 ? `${table.corrupt} corrupt` : '',
     table.foreign > 0 ? `${table.foreign} written by the copy itself` : '',
-  ].filter(Boolean)
-  const notes = [
-    ...wrong,
     table.changedSince > 0 ? `${table.changedSince} changed since (unproven)` : '',
     table.newSince > 0 ? `${table.newSince} new since` : '',
     table.undated > 0 ? `${table.undated} undated` : '',
@@ -93,7 +90,7 @@ export function judgeTable(table: TableResult): EvidenceTable {
   return {
     name: table.table,
     level: table.skipped ? 'none' : table.strategy,
-    verdict: wrong.length > 0 ? 'fail' : table.skipped ? 'skipped' : 'pass',
+    verdict,
     rows: table.rowsCopy,
     compared: table.skipped ? 0 : table.rowsCopy,
     equal: table.equal,
@@ -105,8 +102,15 @@ export function judgeTable(table: TableResult): EvidenceTable {
   }
 }
 
+function judgeTable(table: TableResult): EvidenceTable {
+  // The examination's own rule: a table that it does not remark on is equal.
+  const check = judgeTables([table]).find(({ name }) => name === `compare.table.${table.table}`)
+  const verdict = check?.verdict ?? 'pass'
+  return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict)
+}
+
 /** The tables of the evidence: those compared, and those that were not with the reason. */
-export function judgeTables(compared: Compared | null): EvidenceTable[] {
+export function tablesOf(compared: Compared | null): EvidenceTable[] {
   if (compared === null) return []
   const left = compared.notCompared.map(
     ({ table, why }): EvidenceTable => ({
@@ -146,17 +150,15 @@ export function judge(
   measured: Evidence['measured'],
 ): Judgement {
   const checks = [...stages.flatMap(stage => stage.checks), ...objectives]
-  if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks, tables)
-  const verdict = worst([...checks, ...tables])
-  const reds = redNames(checks, tables)
+  if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks)
+  const verdict = worst(checks)
   if (verdict === 'pass') return { verdict, sentence: passed(tables, measured) }
-  const first = checks.find(check => check.verdict === verdict)
-  const table = tables.find(found => found.verdict === verdict)
-  const why = first ? `${first.name}: ${firstLine(first.detail)}` : `${table?.name}: ${table?.detail}`
-  const more = reds.length > 1 ? ` (and ${reds.length - 1} more)` : ''
+  const red = checks.filter(check => check.verdict === 'fail' || check.verdict === 'unknown')
+  const first = red.find(check => check.verdict === verdict)
+  const more = red.length > 1 ? ` (and ${red.length - 1} more)` : ''
   return {
     verdict,
-    sentence: verdict === 'fail' ? `Not proven: ${why}${more}` : `Not known: ${why}${more}`,
+    sentence: `${verdict === 'fail' ? 'Not proven' : 'Not known'}: ${first?.name}: ${firstLine(first?.detail ?? '')}${more}`,
   }
 }
 
@@ -168,31 +170,20 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
 
 // Which check must turn red for which fault; a fault that is only caught elsewhere was caught by luck.
 const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
-  'row-deleted': [/^table$/, /^compare/],
-  'row-changed': [/^table$/, /^compare/],
-  'row-added': [/^table$/, /^compare/],
+  'row-deleted': [/^compare\.table/],
+  'row-changed': [/^compare\.table/],
+  'row-added': [/^compare\.table/],
   'index-dropped': [/^structure/],
   'grant-lost': [/^structure/],
   'sequence-behind': [/^structure/],
-  'heap-byte-flipped': [/^structure/, /^table$/, /^compare/],
+  'heap-byte-flipped': [/^structure/, /^compare\.table/],
   'index-byte-flipped': [/^structure/],
   'wrong-time': [/^identify/],
   'other-database': [/^identify/],
 }
 
-function judgeControl(
-  kind: FaultKind,
-  checks: readonly Check[],
-  tables: readonly EvidenceTable[],
-): Judgement {
-  const red = [
-    ...checks
-      .filter(check => check.verdict === 'fail')
-      .map(check => ({ name: check.name, detail: check.detail })),
-    ...tables
-      .filter(table => table.verdict === 'fail')
-      .map(table => ({ name: 'table', detail: `${table.name}: ${table.detail}` })),
-  ]
+function judgeControl(kind: FaultKind, checks: readonly Check[]): Judgement {
+  const red = checks.filter(check => check.verdict === 'fail')
   const right = red.find(found => CATCHES[kind].some(pattern => pattern.test(found.name)))
   const injected = checks.find(check => check.name === 'control.injected')
   if (right && injected?.verdict !== 'unknown')
@@ -210,14 +201,6 @@ function judgeControl(
     caught: false,
     sentence: `THE VERIFIER FAILED: the control ${kind} was not caught: ${why}`,
   }
-}
-
-function redNames(checks: readonly Check[], tables: readonly EvidenceTable[]): string[] {
-  const red = (verdict: string) => verdict === 'fail' || verdict === 'unknown'
-  return [
-    ...checks.filter(check => red(check.verdict)).map(check => check.name),
-    ...tables.filter(table => red(table.verdict)).map(table => table.name),
-  ]
 }
 
 function firstLine(text: string): string {

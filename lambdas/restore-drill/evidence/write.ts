@@ -1,6 +1,6 @@
 import { type EvidenceTable, FORMAT } from '../../runtime/evidence/record.ts'
 import type { Journal } from '../journal.ts'
-import { type Judgement, judge, judgeTables, type Measures, measure, objectiveChecks } from '../judge.ts'
+import { type Judgement, judge, type Measures, measure, objectiveChecks, tablesOf } from '../judge.ts'
 import type { DrillRequest } from '../request.ts'
 import type { Drill } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
@@ -21,7 +21,7 @@ export function assemble(
   measures: Measures,
 ): Assembled {
   const measured = measure(measures)
-  const tables: EvidenceTable[] = judgeTables(measures.compared)
+  const tables: EvidenceTable[] = tablesOf(measures.compared)
   const objectives = objectiveChecks(request, measured)
   const judgement = judge(request, stages, tables, objectives, measured)
   const endedAt = new Date(measures.verifiedAt).toISOString()

@@ -3,6 +3,7 @@ import {
   type BlockRange,
   type CompareAnswer,
   coverage,
+  judgeTables,
   type PlanAnswer,
   type TableResult,
 } from '../../examine/request.ts'
@@ -50,7 +51,12 @@ export async function compareCopy(
       coverage: share,
       bytes: answers.reduce((sum, answer) => sum + answer.bytes, 0),
     },
-    checks: [...work.checks, ...answers.flatMap(answer => answer.checks), completeCheck(work, answers)],
+    checks: [
+      ...work.checks,
+      ...answers.flatMap(answer => answer.checks),
+      ...judgeTables(tables),
+      completeCheck(work, answers),
+    ],
     detail: `${work.tables} tables in ${work.batches.length} batches, ${(100 * share).toFixed(2)} % of the rows`,
   }
 }
@@ -74,7 +80,6 @@ async function compareBatch(
       return part
     }
     part.tables.push(...answer.tables)
-    part.checks.push(...answer.checks)
     part.bytes += answer.bytes
     rest = answer.rest
     if (rest.length === 0) return { ...part, complete: true }

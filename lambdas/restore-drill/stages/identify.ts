@@ -21,6 +21,7 @@ export async function identifyCopy(
   const { checks } = await stage.examine<'identify'>('identify', {
     task: 'identify',
     copy,
+    primary: plan.primary,
     boundary,
     expected: {
       systemIdentifier: plan.mark.systemIdentifier,
@@ -30,7 +31,7 @@ export async function identifyCopy(
     },
     mode: kind === 'latest' || kind === 'snapshot' ? kind : 'time',
     target: moment.at,
-    canaries: moment.canaries,
+    ...(moment.canaries.length > 0 ? { canaries: moment.canaries } : {}),
   })
   return { value: true, checks, detail: `${source} at ${moment.at}` }
 }
