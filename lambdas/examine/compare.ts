@@ -3,7 +3,7 @@ import { both, type Chunk, compareChunks, SideError } from './chunk.ts'
 import { type History, readHistory } from './history.ts'
 import { compareDropped, compareWhole } from './multiset.ts'
 import { BLOCK, WHOLE } from './plan.ts'
-import { address, hashingOf, type Relation, readColumnTypes, readRelations, rowOf } from './relations.ts'
+import { address, hashesOf, hashingOf, type Relation, readColumnTypes, readRelations } from './relations.ts'
 import { type BlockRange, type CompareAnswer, type CompareRequest, judgeTables } from './request.ts'
 import type { Lane } from './rows.ts'
 import { openSession } from './session.ts'
@@ -147,8 +147,8 @@ function chunksOf(copy: Relation, primary: Relation, from: number, to: number | 
   const place = ['t.ctid', 't.xmin']
   const common = {
     table: copy.oid,
-    primary: { address: address(primary), row: rowOf([...place, ...hashing.primary]) },
-    copy: { address: address(copy), row: rowOf([...place, ...hashing.copy]) },
+    primary: { address: address(primary), hashes: hashesOf([...place, ...hashing.primary]) },
+    copy: { address: address(copy), hashes: hashesOf([...place, ...hashing.copy]) },
   }
   const end = to ?? Math.max(blocksOf(copy), from)
   const chunks: Chunk[] = []
@@ -205,11 +205,11 @@ async function run(lane: Lane, job: Job, work: Work): Promise<void> {
     if (primary) await runWhole(lane, primary, copy, tally, work)
     else {
       tally.skip('dropped on the primary since the cut')
-      const row = rowOf(
+      const hashes = hashesOf(
         hashingOf(copy, copy, { primary: work.catalog.types.copy, copy: work.catalog.types.copy }).copy,
       )
       const found = await compareDropped(lane, work.history, {
-        copy: { address: address(copy), row },
+        copy: { address: address(copy), hashes },
         blocksCopy: blocksOf(copy),
       })
       tally.add(0, found.counts, found.digest)
@@ -232,8 +232,8 @@ async function runWhole(
   for (const why of hashing.leftOut) tally.skip(why)
   const sameColumns = hashing.leftOut.length === 0 && primary.columns.length === copy.columns.length
   const { counts, digest } = await compareWhole(lane, work.history, {
-    primary: { address: address(primary), row: rowOf(hashing.primary) },
-    copy: { address: address(copy), row: rowOf(hashing.copy) },
+    primary: { address: address(primary), hashes: hashesOf(hashing.primary) },
+    copy: { address: address(copy), hashes: hashesOf(hashing.copy) },
     blocksPrimary: blocksOf(primary),
     blocksCopy: blocksOf(copy),
     rewriter: sameColumns ? undefined : work.history.onPrimary(primary.catalogXmin),

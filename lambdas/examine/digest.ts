@@ -1,9 +1,10 @@
 import type pg from 'pg'
+import type { RowHash } from './relations.ts'
 
-/** Part of one table on one side: SQL address, the row to hash, and the blocks `from` to `to` (exclusive; null: to the end). */
+/** Part of one table on one side: SQL address, the hashes of a row, and the blocks `from` to `to` (exclusive; null: to the end). */
 export type Part = {
   readonly address: string
-  readonly row: string
+  readonly hashes: RowHash
   readonly from: number
   readonly to: number | null
 }
@@ -16,8 +17,6 @@ export type BlockDigest = Digest & { readonly block: number }
 /** One row as it is compared: its place, its transaction, its two hashes. Never its content. */
 export type HashedRow = readonly [ctid: string, xmin: string, hash0: string, hash1: string]
 
-const hash = (part: Part, seed: 0 | 1) => `pg_catalog.hash_record_extended(${part.row}, ${seed})`
-
 const within = (part: Part) =>
   [
     ...(part.from > 0 ? [`t.ctid >= '(${part.from},0)'`] : []),
@@ -29,7 +28,7 @@ export function digestQuery(parts: readonly Part[]): string {
   return parts
     .map(
       (part, at) =>
-        `select ${at} as at, count(*), sum(${hash(part, 0)}), sum(${hash(part, 1)}) from only ${part.address} t where ${within(part)}`,
+        `select ${at} as at, count(*), sum(${part.hashes[0]}), sum(${part.hashes[1]}) from only ${part.address} t where ${within(part)}`,
     )
     .join('\nunion all\n')
 }
@@ -48,7 +47,7 @@ export const isSame = (a: Digest, b: Digest) => a.count === b.count && a.sum0 ==
 /** A digest for every block that holds visible rows. */
 export async function readBlocks(client: pg.Client, part: Part): Promise<Map<number, Digest>> {
   const text = `
-select (t.ctid::pg_catalog.text::pg_catalog.point)[0]::pg_catalog.int8 as block, count(*), sum(${hash(part, 0)}), sum(${hash(part, 1)})
+select (t.ctid::pg_catalog.text::pg_catalog.point)[0]::pg_catalog.int8 as block, count(*), sum(${part.hashes[0]}), sum(${part.hashes[1]})
 from only ${part.address} t
 where ${within(part)}
 group by 1`
@@ -73,7 +72,7 @@ export async function readRows(
 select r.*
 from pg_catalog.unnest($1::pg_catalog.int8[]) b
 cross join lateral (
-  select t.ctid, t.xmin, ${hash(part, 0)}, ${hash(part, 1)}
+  select t.ctid, t.xmin, ${part.hashes[0]}, ${part.hashes[1]}
   from only ${part.address} t
   where t.ctid >= ('(' || b || ',0)')::pg_catalog.tid and t.ctid < ('(' || (b + 1) || ',0)')::pg_catalog.tid
   offset 0

@@ -17,6 +17,9 @@ const OUTSIDE: Partial<Record<FaultKind, string>> = {
   'other-database': 'restore another source and let the drill expect this one',
 }
 
+/** Takes any row: nothing in it is the workload's. */
+const CANARY = 'holdfast.canary'
+
 const AIMED: readonly FaultKind[] = ['row-deleted', 'row-changed', 'row-added']
 
 const DAMAGE = 'select holdfast.damage($1, $2::pg_catalog.regclass, $3::pg_catalog.tid) as target'
@@ -43,7 +46,8 @@ async function damage(request: FaultRequest, primary: pg.Client, copy: pg.Client
   const refusals: string[] = []
   for (const relation of await candidates(copy, request)) {
     try {
-      const place = AIMED.includes(request.kind) ? await findRow(primary, copy, relation) : '(0,0)'
+      const aimed = AIMED.includes(request.kind) && titleOf(relation) !== CANARY
+      const place = aimed ? await findRow(primary, copy, relation) : '(0,0)'
       if (place === undefined) continue
       const { rows } = await copy.query(DAMAGE, [request.kind, address(relation), place])
       const target = String(rows[0].target)
@@ -72,10 +76,13 @@ async function candidates(copy: pg.Client, request: FaultRequest): Promise<Relat
     relation => relation.kind === 'r' && relation.persistence === 'p' && relation.schema !== 'pg_catalog',
   )
   if (request.table !== undefined) return all.filter(relation => titleOf(relation) === request.table)
+  const canary = all.filter(relation => titleOf(relation) === CANARY)
   const own = (relation: Relation) => (relation.schema === 'holdfast' ? 1 : 0)
-  return all
-    .filter(relation => titleOf(relation) !== 'holdfast.canary')
+  const others = all
+    .filter(relation => !canary.includes(relation))
     .sort((a, b) => own(a) - own(b) || b.bytes - a.bytes)
+  // Keys forbid a second row of most tables; this one takes it.
+  return request.kind === 'row-added' ? [...others, ...canary] : others
 }
 
 /** The place of a row of before the cut that the primary still has: damage to any other could rightly go unseen. */

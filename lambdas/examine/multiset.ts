@@ -60,7 +60,7 @@ function maskFor(rows: number): number {
 }
 
 const hashed = (part: Omit<Part, 'from' | 'to'>, range: string) => `
-select t.ctid, t.xmin, pg_catalog.hash_record_extended(${part.row}, 0) as h0, pg_catalog.hash_record_extended(${part.row}, 1) as h1
+select t.ctid, t.xmin, ${part.hashes[0]} as h0, ${part.hashes[1]} as h1
 from only ${part.address} t
 where ${range}
 offset 0`

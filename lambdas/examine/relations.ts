@@ -177,14 +177,20 @@ export function readColumnTypes(
   )
 }
 
-/** A row of this many expressions at most: PostgreSQL allows 1,664. */
-const ROW_LIMIT = 500
+/** Expressions in one record: PostgreSQL allows 1,664. */
+const RECORD = 500
 
-/** `row(…)` of any number of expressions. */
-export function rowOf(parts: readonly string[]): string {
-  if (parts.length <= ROW_LIMIT) return `row(${parts.join(', ')})`
-  const groups = Array.from({ length: Math.ceil(parts.length / ROW_LIMIT) }, (_, at) =>
-    rowOf(parts.slice(at * ROW_LIMIT, (at + 1) * ROW_LIMIT)),
+/** A row's two hashes as SQL expressions. Wide rows are hashed in groups, and the groups' hashes as a row. */
+export type RowHash = readonly [seed0: string, seed1: string]
+
+export function hashesOf(parts: readonly string[]): RowHash {
+  return [hashOf(parts, 0), hashOf(parts, 1)]
+}
+
+function hashOf(parts: readonly string[], seed: 0 | 1): string {
+  if (parts.length <= RECORD) return `pg_catalog.hash_record_extended(row(${parts.join(', ')}), ${seed})`
+  const groups = Array.from({ length: Math.ceil(parts.length / RECORD) }, (_, at) =>
+    hashOf(parts.slice(at * RECORD, (at + 1) * RECORD), seed),
   )
-  return `row(${groups.join(', ')})`
+  return hashOf(groups, seed)
 }

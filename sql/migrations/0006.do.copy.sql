@@ -158,7 +158,11 @@ begin
   end if;
 
   if kind = 'row-added' then
-    execute format('insert into %s overriding system value select (json_populate_record(null::%1$s, row_to_json(t))).* from only %1$s t where ctid = $1', target) using place;
+    if target = 'holdfast.canary'::regclass then
+      insert into holdfast.canary (id, drill) values (gen_random_uuid(), 'damage');
+      return 'a row of holdfast.canary that nobody planted';
+    end if;
+    execute format('insert into %s select t.* from only %1$s t where ctid = $1', target) using place;
     return format('a second row like %s of %s', place, target);
   end if;
 
@@ -193,7 +197,13 @@ begin
       where c.oid = target and a.grantee <> 0 and a.grantee <> c.relowner
     loop
       execute format('revoke %s on %s from %s', found.privilege, target, found.grantee);
-      return format('%s on %s of %s', found.privilege, target, found.grantee);
+      -- A REVOKE by one who did not grant warns and changes nothing.
+      if not exists (
+        select from pg_class c, aclexplode(c.relacl) a
+        where c.oid = target and a.grantee = found.grantee and a.privilege_type = found.privilege
+      ) then
+        return format('%s on %s of %s', found.privilege, target, found.grantee);
+      end if;
     end loop;
     raise exception '% has no grant to lose', target using errcode = 'feature_not_supported';
   end if;

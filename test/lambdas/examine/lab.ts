@@ -30,6 +30,10 @@ export type Lab = {
   backup(): Promise<BaseBackup>
   /** A copy recovered to a time in milliseconds, or to the end of the log as it is now. */
   restore(backup: BaseBackup, time?: number, settings?: Settings): Promise<Server>
+  /** Ends all copies; the primary goes on. */
+  stopCopies(): Promise<void>
+  stop(server: Server): Promise<void>
+  startAgain(server: Server, settings?: Settings): Promise<Server>
   /** A heartbeat as the heartbeat function writes it. */
   beat(): Promise<void>
   close(): Promise<void>
@@ -71,7 +75,8 @@ export async function openLab(version: Version = 18, settings: Settings = {}): P
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-lab-'))
   own(folder)
   const archive = join(folder, 'archive')
-  const running: Cluster[] = []
+  const running = new Map<string, Cluster>()
+  let copies = 0
   const base: Settings = { wal_level: 'logical', max_connections: 100, shared_buffers: '64MB' }
   const start = async (dir: string) => {
     await createCluster({ dir, version })
@@ -79,7 +84,7 @@ export async function openLab(version: Version = 18, settings: Settings = {}): P
       dir,
       settings: { ...base, ...archiveTo(archive), ...settings },
     })
-    running.push(cluster)
+    running.set('shop-prod', cluster)
     return serverOf(cluster, 'shop-prod')
   }
   const primary = await start(join(folder, 'primary'))
@@ -90,20 +95,40 @@ export async function openLab(version: Version = 18, settings: Settings = {}): P
     backup: () => baseBackup(primary.cluster, join(folder, `backup-${Date.now()}`)),
     async restore(backup, time, more = {}) {
       await archiveNow(primary.cluster, archive, there => until('the archive', there).then(() => undefined))
-      const number = running.length
+      copies += 1
+      const name = `drill-shop-prod-${copies}`
       const cluster = await recover({
         backup: backup.dir,
-        to: join(folder, `copy-${number}`),
+        to: join(folder, name),
         archive,
         target: time === undefined ? 'latest' : { time },
         settings: { ...base, max_logical_replication_workers: 0, ...more },
       })
-      running.push(cluster)
-      return serverOf(cluster, `drill-shop-prod-${number}`)
+      running.set(name, cluster)
+      return serverOf(cluster, name)
     },
     beat: () => primary.run(`insert into holdfast.heartbeat (instance, code) values ('shop-prod', 'test')`),
+    async stopCopies() {
+      for (const [name, cluster] of running) {
+        if (name === 'shop-prod') continue
+        await cluster.stop('immediate')
+        rmSync(cluster.dir, { recursive: true, force: true })
+        running.delete(name)
+      }
+    },
+    stop: server => server.cluster.stop('fast'),
+    async startAgain(server, more = {}) {
+      const { identifier } = server.endpoint
+      const { dir } = server.cluster
+      const cluster = await startCluster({
+        dir,
+        settings: { ...base, max_logical_replication_workers: 0, ...more },
+      })
+      running.set(identifier, cluster)
+      return serverOf(cluster, identifier)
+    },
     async close() {
-      for (const cluster of running.reverse()) await cluster.stop('immediate')
+      for (const cluster of [...running.values()].reverse()) await cluster.stop('immediate')
       rmSync(folder, { recursive: true, force: true })
     },
   }
