@@ -53,14 +53,14 @@ function place(command: Command): Command {
     .option('--region <place>', 'home or standby', 'home')
 }
 
-async function load(from: string | undefined, where: Where): Promise<Loaded> {
+async function load(from: string | undefined, where: Where): Promise<Loaded[]> {
   const { readBucket, readPath } = await import('../evidence/read.ts')
   if (from !== undefined) return readPath(from)
   const { openDeployment } = await import('../drill/deployment.ts')
   await using deployment = await openDeployment(where)
   const place = where.region ?? 'home'
   const bucket = await deployment.output(place, 'EvidenceBucket')
-  return readBucket(deployment.s3(place), bucket, deployment.region(place))
+  return [await readBucket(deployment.s3(place), bucket, deployment.region(place))]
 }
 
 async function list(from: string | undefined, options: Where & { json?: boolean }): Promise<void> {
@@ -98,11 +98,18 @@ async function verify(
   options: Where & { key?: string; json?: boolean },
 ): Promise<void> {
   const { verifyChain } = await import('../../lambdas/runtime/evidence/verify.ts')
-  const { files, whole, from: where } = await load(from, options)
+  const chains = await load(from, options)
   const pin = options.key === undefined ? undefined : await readFile(options.key, 'utf8')
-  const found = verifyChain(files, { pin, whole })
-  if (found.verdict !== 'pass') process.exitCode = 1
-  console.log(options.json ? JSON.stringify(found, null, 2) : sayVerification(found, where))
+  const found = chains.map(({ files, whole, from: where }) => ({
+    from: where,
+    ...verifyChain(files, { pin, whole }),
+  }))
+  if (found.some(chain => chain.verdict !== 'pass')) process.exitCode = 1
+  console.log(
+    options.json
+      ? JSON.stringify(found, null, 2)
+      : found.map(chain => `${chain.from}\n${sayVerification(chain, chain.from)}`).join('\n\n'),
+  )
 }
 
 /** The verification in words: what holds, or the first link that does not and why. */

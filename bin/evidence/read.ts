@@ -14,18 +14,32 @@ export type Loaded = {
   readonly from: string
 }
 
-/** One file, or every record of a folder. @throws Refusal `NoEvidence` when there is none */
-export async function readPath(path: string): Promise<Loaded> {
+/**
+ * One file, or every chain below a folder: each folder that holds records is one.
+ * @throws Refusal `NoEvidence` when there is none
+ */
+export async function readPath(path: string): Promise<Loaded[]> {
   const found = await stat(path).catch(() => undefined)
   if (!found) throw new Refusal('NoEvidence', `there is no ${path}`, 'give a file or a folder of evidence')
   if (!found.isDirectory())
-    return { files: [{ name: path, text: await readFile(path, 'utf8') }], whole: false, from: path }
-  const names = (await readdir(path)).filter(name => name.endsWith('.json')).sort()
-  const files = await Promise.all(
-    names.map(async name => ({ name, text: await readFile(join(path, name), 'utf8') })),
-  )
-  if (files.length > 0) return { files, whole: true, from: path }
+    return [{ files: [{ name: path, text: await readFile(path, 'utf8') }], whole: false, from: path }]
+  const chains = await readFolder(path)
+  if (chains.length > 0) return chains
   throw new Refusal('NoEvidence', `${path} holds no .json file`, 'give a folder of evidence')
+}
+
+async function readFolder(path: string): Promise<Loaded[]> {
+  const entries = await readdir(path, { withFileTypes: true })
+  const names = entries
+    .filter(entry => entry.isFile() && entry.name.endsWith('.json'))
+    .map(({ name }) => name)
+  const files = await Promise.all(
+    names.sort().map(async name => ({ name, text: await readFile(join(path, name), 'utf8') })),
+  )
+  const below = await Promise.all(
+    entries.filter(entry => entry.isDirectory()).map(entry => readFolder(join(path, entry.name))),
+  )
+  return [...(files.length > 0 ? [{ files, whole: true, from: path }] : []), ...below.flat()]
 }
 
 /** A region's chain out of its bucket. */
@@ -38,8 +52,9 @@ export async function readBucket(s3: S3Client, bucket: string, region: string): 
 }
 
 /** The records that can be read, in order; a broken one is the verifier's to report. */
-export function recordsOf({ files }: Loaded): SealedEvidence[] {
-  return files
+export function recordsOf(chains: readonly Loaded[]): SealedEvidence[] {
+  return chains
+    .flatMap(chain => chain.files)
     .flatMap(file => {
       try {
         return [parseSealed(file.text)]

@@ -93,7 +93,7 @@ async function keepEvidence(
   for (const { name, text } of chain.files)
     await writeFile(join(folder, name.slice(name.lastIndexOf('/') + 1)), text)
   await writeFile(join(folder, 'key.pem'), pin)
-  const records = recordsOf(chain)
+  const records = recordsOf([chain])
   const newest = records.at(-1)
   if (!newest)
     throw new Refusal('NoEvidence', `${bucket} holds no evidence`, 'read what the drill said above')
