@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { InvalidEnvironment } from '../config/fault.ts'
 import { bundle, VERBS } from '../lib/bundles.ts'
 
 try {
   // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
-  const bundling = bundle(VERBS.filter(verb => existsSync(`lambdas/${verb}/handler.ts`)))
+  const bundling = bundle(VERBS)
   const [{ App }, { loadEnvironment }, { createStacks }, { acknowledge, addPacks }] = await Promise.all([
     import('aws-cdk-lib'),
     import('../config/environments.ts'),

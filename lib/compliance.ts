@@ -186,7 +186,7 @@ function functionFindings(): Acknowledgement[] {
         'PCI.DSS.321-LambdaInsideVPC',
       ],
       where:
-        /recovery\/Functions\/(ArchiveVerification|BackupVerification|RestoreDrill|Reaper)\/Function\/Resource$/,
+        /recovery\/Functions\/(ArchiveVerification|BackupVerification|Freshness|RestoreDrill|Reaper)\/Function\/Resource$/,
       reason:
         'It talks to AWS only and to no database; inside, it would need an endpoint for every service that it asks.',
     },
@@ -227,8 +227,9 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
     },
     {
       rules: [...archives(['evidence'], 'evidence/*'), ...archives(['evidence'], 'reports/*')],
-      where: /RestoreDrill\/Role\/DefaultPolicy\/Resource$/,
-      reason: 'A drill writes its own record and report, under names that only it knows.',
+      where: /(RestoreDrill|Freshness)\/Role\/DefaultPolicy\/Resource$/,
+      reason:
+        'A drill writes its own record and report, under names that only it knows; their age is read there.',
     },
     {
       rules: inBoth(where => `arn:aws:kms:${where}:${account}:key/*`),

@@ -44,10 +44,10 @@ export class RecoveryStack extends RegionStack {
       },
       bundles,
     })
-    if (bundles.has('migrate')) this.#migrate(functions, secretArn)
-    this.#everyMinute(functions, config, bundles)
-    if (bundles.has('backup-verification')) this.#verify(functions, config)
-    if (bundles.has('examine')) functions.addDrill('home')
+    this.#migrate(functions, secretArn)
+    this.#everyMinute(functions, config)
+    this.#verify(functions, config)
+    functions.addDrill('home')
     functions.addReaper()
     functions.addFreshness()
     this.#workload(functions)
@@ -64,8 +64,7 @@ export class RecoveryStack extends RegionStack {
     })
   }
 
-  #everyMinute(functions: RegionFunctions, config: EnvironmentConfig, bundles: Bundles): void {
-    if (!bundles.has('heartbeat')) return
+  #everyMinute(functions: RegionFunctions, config: EnvironmentConfig): void {
     const heartbeat = functions.add('heartbeat', heartbeatSettings(functions.surroundings('heartbeat')))
     functions.schedules.add('Heartbeat', {
       expression: 'rate(1 minute)',
@@ -73,16 +72,14 @@ export class RecoveryStack extends RegionStack {
       target: heartbeat.alias.functionArn,
     })
     if (!config.archive.enabled) return
-    if (!bundles.has('archiver')) return
     const archiver = functions.add('archiver', archiverSettings(functions.surroundings('archiver')))
     functions.schedules.add('Archiver', {
       expression: 'rate(1 minute)',
       description: 'the change stream into the archive',
       target: archiver.alias.functionArn,
     })
-    if (!bundles.has('roll-forward')) return
     functions.add('roll-forward', rollForwardSettings(functions.surroundings('roll-forward')))
-    if (bundles.has('archive-verification')) functions.addArchiveVerification()
+    functions.addArchiveVerification()
   }
 
   #workload(functions: RegionFunctions): void {

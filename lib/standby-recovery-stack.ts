@@ -34,9 +34,9 @@ export class StandbyRecoveryStack extends RegionStack {
       },
       bundles,
     })
-    if (bundles.has('archive-verification') && config.archive.enabled) functions.addArchiveVerification()
+    if (config.archive.enabled) functions.addArchiveVerification()
     // Without a living instance in this region there is nothing that a copy could be compared with.
-    if (bundles.has('examine') && standby) functions.addDrill('standby')
+    if (standby) functions.addDrill('standby')
     functions.addReaper()
     functions.addFreshness()
     outputArchives(this, config, foundation.keys)
