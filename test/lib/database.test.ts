@@ -1,0 +1,379 @@
+import { describe, expect, test } from '@jest/globals'
+import { assembly, type Resource } from '../support/assembly.ts'
+import { plain } from '../support/plain.ts'
+
+const prod = await assembly('prod')
+const staging = await assembly('staging')
+const dev = await assembly('dev')
+
+const instances: ReadonlyMap<string, Resource> = new Map(
+  ['database', 'standby-database'].flatMap(stack =>
+    Object.values(prod.resources(stack, 'AWS::RDS::DBInstance')).map(
+      instance => [instance.Properties.DBInstanceIdentifier, instance] as const,
+    ),
+  ),
+)
+const primary = instances.get('shop-prod')!.Properties
+const replicas = ['shop-prod-read-1', 'shop-prod-read-2', 'shop-prod-analytics', 'shop-prod-standby']
+
+describe('identifiers', () => {
+  // A changed identifier replaces the instance: these are the names of production and must stay.
+  test('of the instances never change', () => {
+    expect([...instances.keys()]).toEqual([
+      'shop-prod',
+      'shop-prod-read-1',
+      'shop-prod-read-2',
+      'shop-prod-analytics',
+      'shop-prod-standby',
+    ])
+  })
+
+  test('of every other stateful resource never change', () => {
+    const named: readonly (readonly [string, string, string, readonly string[]])[] = [
+      ['database', 'AWS::RDS::DBSubnetGroup', 'DBSubnetGroupName', ['shop-prod']],
+      ['standby-database', 'AWS::RDS::DBSubnetGroup', 'DBSubnetGroupName', ['shop-prod']],
+      ['database', 'AWS::RDS::DBParameterGroup', 'DBParameterGroupName', ['shop-prod', 'shop-prod-drill']],
+      [
+        'standby-database',
+        'AWS::RDS::DBParameterGroup',
+        'DBParameterGroupName',
+        ['shop-prod', 'shop-prod-drill'],
+      ],
+      ['database', 'AWS::RDS::DBProxy', 'DBProxyName', ['shop-prod']],
+      ['database', 'AWS::SecretsManager::Secret', 'Name', ['shop-prod/master']],
+      ['database', 'AWS::Route53::HostedZone', 'Name', ['shop-prod.internal']],
+      ['cache', 'AWS::ElastiCache::ReplicationGroup', 'ReplicationGroupId', ['shop-prod']],
+      ['foundation', 'AWS::Backup::BackupVault', 'BackupVaultName', ['shop-prod']],
+      ['standby-foundation', 'AWS::Backup::BackupVault', 'BackupVaultName', ['shop-prod']],
+    ]
+    for (const [stack, type, property, names] of named)
+      expect([
+        stack,
+        Object.values(prod.resources(stack, type)).map(resource => resource.Properties[property]),
+      ]).toEqual([stack, names])
+  })
+})
+
+describe('every instance', () => {
+  test.each([...instances.keys()])('%s cannot be deleted, and its backups stay when it is', identifier => {
+    const { Properties, DeletionPolicy, UpdateReplacePolicy } = instances.get(identifier)!
+    expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+    expect(Properties).toMatchObject({
+      DeletionProtection: true,
+      DeleteAutomatedBackups: false,
+      CopyTagsToSnapshot: true,
+      BackupRetentionPeriod: 30,
+      PreferredBackupWindow: '03:30-04:30',
+    })
+  })
+
+  test.each([...instances.keys()])('%s has nothing left to a default that hurts', identifier => {
+    const { Properties } = instances.get(identifier)!
+    expect(Properties).toMatchObject({
+      EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+      StorageType: 'gp3',
+      MaxAllocatedStorage: 1000,
+      CACertificateIdentifier: 'rds-ca-rsa2048-g1',
+      EnableIAMDatabaseAuthentication: true,
+      PubliclyAccessible: false,
+      AllowMajorVersionUpgrade: false,
+      Port: '5432',
+      EnablePerformanceInsights: true,
+      MonitoringInterval: 60,
+    })
+    expect(plain(Properties.DBSubnetGroupName)).toBe('<GroupsSubnets0CB93B92>')
+    expect(plain(Properties.DBParameterGroupName)).toBe('<GroupsParametersE9A07DE8>')
+    expect(plain(Properties.VPCSecurityGroups)).toEqual(['<GroupsSecurity9B837D26.GroupId>'])
+    expect(plain(Properties.KmsKeyId)).toMatch(/foundation\.PublishOutput.*KeysData/)
+    expect(plain(Properties.PerformanceInsightsKMSKeyId)).toBe(plain(Properties.KmsKeyId))
+  })
+
+  test.each([...instances.keys()])(
+    '%s exports logs into groups that are there before it, with key and retention',
+    identifier => {
+      const { Properties, DependsOn } = instances.get(identifier)!
+      const stack = identifier === 'shop-prod-standby' ? 'standby-database' : 'database'
+      expect(Properties.EnableCloudwatchLogsExports).toEqual(['postgresql', 'upgrade', 'iam-db-auth-error'])
+      for (const kind of Properties.EnableCloudwatchLogsExports) {
+        const found = Object.entries(prod.resources(stack, 'AWS::Logs::LogGroup')).find(
+          ([, group]) => group.Properties.LogGroupName === `/aws/rds/instance/${identifier}/${kind}`,
+        )
+        expect(DependsOn).toContain(found?.[0])
+        expect(found?.[1].Properties.RetentionInDays).toBe(90)
+        expect(found?.[1].Properties.KmsKeyId).toBeDefined()
+      }
+    },
+  )
+})
+
+describe('the primary', () => {
+  test('is the size, the version and the redundancy that its environment states', () => {
+    expect(primary).toMatchObject({
+      Engine: 'postgres',
+      EngineVersion: '18',
+      DBInstanceClass: 'db.r6g.xlarge',
+      MultiAZ: true,
+      AllocatedStorage: '200',
+      StorageEncrypted: true,
+      DBName: 'app',
+    })
+    const small = Object.values(dev.resources('database', 'AWS::RDS::DBInstance')).map(one => one.Properties)
+    expect(small).toHaveLength(1)
+    expect(small[0]).toMatchObject({
+      DBInstanceClass: 'db.t3.medium',
+      MultiAZ: false,
+      AllocatedStorage: '20',
+    })
+  })
+
+  test('sends its automated backups to the other region, under the key of that region', () => {
+    expect(primary.AutomaticBackupReplicationRegion).toBe('us-west-2')
+    expect(primary.AutomaticBackupReplicationRetentionPeriod).toBe(30)
+    expect(primary.AutomaticBackupReplicationKmsKeyId['Fn::GetStackOutput']).toMatchObject({
+      StackName: 'shop-prod-standby-foundation',
+      Region: 'us-west-2',
+    })
+  })
+
+  test('has a password that nobody typed and that is replaced every thirty days by itself', () => {
+    const secret = prod.only('database', 'AWS::SecretsManager::Secret')
+    expect(secret.Properties.GenerateSecretString).toMatchObject({
+      GenerateStringKey: 'password',
+      PasswordLength: 40,
+    })
+    expect(secret.Properties.KmsKeyId).toBeDefined()
+    expect(secret.DeletionPolicy).toBe('Retain')
+    expect(plain(primary.MasterUserPassword)).toBe(
+      '{{resolve:secretsmanager:<MasterSecret892167EF>:SecretString:password::}}',
+    )
+    expect(primary.ManageMasterUserPassword).toBeUndefined()
+    const rotation = prod.only('database', 'AWS::SecretsManager::RotationSchedule').Properties
+    expect(rotation.HostedRotationLambda.RotationType).toBe('PostgreSQLSingleUser')
+    expect(rotation.RotationRules).toEqual({ ScheduleExpression: 'rate(30 days)' })
+    expect(prod.template('database').Transform).toBe('AWS::SecretsManager-2024-09-16')
+  })
+})
+
+describe('replicas', () => {
+  // Without the line, the next deployment promotes the replica.
+  test.each(replicas)('%s names its source for ever', identifier => {
+    expect(instances.get(identifier)!.Properties.SourceDBInstanceIdentifier).toBe(
+      identifier === 'shop-prod-standby' ? 'arn:aws:rds:us-east-1:111111111111:db:shop-prod' : 'shop-prod',
+    )
+  })
+
+  test.each(replicas)('%s takes no storage, user or encryption of its own', identifier => {
+    const { Properties } = instances.get(identifier)!
+    for (const property of [
+      'AllocatedStorage',
+      'MasterUsername',
+      'MasterUserPassword',
+      'DBName',
+      'StorageEncrypted',
+    ])
+      expect(Properties[property]).toBeUndefined()
+  })
+
+  test('come after the primary', () => {
+    for (const identifier of replicas.slice(0, 3))
+      expect(instances.get(identifier)!.DependsOn).toContain('Primary')
+  })
+
+  test('run in a staging environment too, and none in dev', () => {
+    const identifiers = (one: typeof prod) =>
+      Object.values(one.resources('database', 'AWS::RDS::DBInstance')).map(
+        instance => instance.Properties.DBInstanceIdentifier,
+      )
+    expect(identifiers(staging)).toEqual(['shop-staging', 'shop-staging-read-1'])
+    expect(identifiers(dev)).toEqual(['shop-dev'])
+  })
+})
+
+describe('the standby region', () => {
+  test('has its own key, groups and backups', () => {
+    const standby = instances.get('shop-prod-standby')!.Properties
+    expect(standby.KmsKeyId['Fn::GetStackOutput'].StackName).toBe('shop-prod-standby-foundation')
+    expect(standby.BackupRetentionPeriod).toBe(30)
+  })
+
+  test('keeps groups to restore into where there is no standby instance', () => {
+    expect(staging.resources('standby-database', 'AWS::RDS::DBInstance')).toEqual({})
+    expect(Object.keys(staging.resources('standby-database', 'AWS::RDS::DBParameterGroup'))).toHaveLength(2)
+  })
+})
+
+describe('the way to the databases', () => {
+  const groups = Object.entries(prod.resources('database', 'AWS::EC2::SecurityGroup'))
+  const idOf = (name: string) => groups.find(([, group]) => group.Properties.GroupName === name)![0]
+  const sources = (name: string) =>
+    Object.values(prod.resources('database', 'AWS::EC2::SecurityGroupIngress'))
+      .filter(rule => plain(rule.Properties.GroupId) === `<${idOf(name)}.GroupId>`)
+      .map(rule => [rule.Properties.FromPort, plain(rule.Properties.SourceSecurityGroupId)])
+
+  test('is open on 5432 to functions, services, the pool and the rotator, and to no address', () => {
+    expect(sources('shop-prod')).toHaveLength(4)
+    for (const [port, source] of sources('shop-prod')) {
+      expect(port).toBe(5432)
+      expect(source).toMatch(/Functions|Clients|Pool|Rotator/)
+    }
+    for (const [, group] of groups) expect(group.Properties.SecurityGroupIngress).toBeUndefined()
+  })
+
+  test('to a drill copy is open to the functions only', () => {
+    expect(sources('shop-prod-drill')).toEqual([[5432, expect.stringContaining('Functions')]])
+  })
+
+  test('leads out of a database to nowhere', () => {
+    for (const name of ['shop-prod', 'shop-prod-drill']) {
+      const [, group] = groups.find(([, one]) => one.Properties.GroupName === name)!
+      expect(group.Properties.SecurityGroupEgress).toEqual([
+        expect.objectContaining({ CidrIp: '255.255.255.255/32', IpProtocol: 'icmp' }),
+      ])
+    }
+  })
+})
+
+describe('the pool', () => {
+  test('serves the writer, over TLS, entered by IAM token on both sides', () => {
+    const proxy = prod.only('database', 'AWS::RDS::DBProxy').Properties
+    expect(proxy).toMatchObject({
+      EngineFamily: 'POSTGRESQL',
+      DefaultAuthScheme: 'IAM_AUTH',
+      RequireTLS: true,
+      IdleClientTimeout: 1800,
+    })
+    expect(proxy.Auth).toBeUndefined()
+    const targets = prod.only('database', 'AWS::RDS::DBProxyTargetGroup').Properties
+    expect(plain(targets.DBInstanceIdentifiers)).toEqual(['<Primary>'])
+    expect(targets.ConnectionPoolConfigurationInfo).toEqual({
+      ConnectionBorrowTimeout: 10,
+      MaxConnectionsPercent: 80,
+      MaxIdleConnectionsPercent: 40,
+    })
+  })
+
+  test('is left out where the environment says so', () => {
+    expect(dev.resources('database', 'AWS::RDS::DBProxy')).toEqual({})
+  })
+})
+
+describe('service names', () => {
+  const records = (one: typeof prod) =>
+    Object.values(one.resources('database', 'AWS::Route53::RecordSet')).map(record => record.Properties)
+
+  test('live in a private zone of both networks', () => {
+    const vpcs = prod.only('database', 'AWS::Route53::HostedZone').Properties.VPCs
+    expect(vpcs.map((vpc: { VPCRegion: string }) => vpc.VPCRegion)).toEqual(['us-east-1', 'us-west-2'])
+  })
+
+  test('send writes to the pool, reads round the replicas, and analytics to its own', () => {
+    const found = records(prod).map(record => [record.Name, record.SetIdentifier, record.Weight])
+    expect(found).toEqual([
+      ['write.shop-prod.internal', undefined, undefined],
+      ['read.shop-prod.internal', 'shop-prod-read-1', 1],
+      ['read.shop-prod.internal', 'shop-prod-read-2', 1],
+      ['analytics.shop-prod.internal', 'shop-prod-analytics', 1],
+    ])
+    expect(plain(records(prod)[0]?.ResourceRecords)).toEqual([
+      expect.stringMatching(/^<PoolProxy\w+\.Endpoint>$/),
+    ])
+    for (const record of records(prod)) expect(record.TTL).toBe('10')
+  })
+
+  test('fall back to what there is', () => {
+    expect(records(dev).map(record => [record.Name, plain(record.ResourceRecords)[0]])).toEqual([
+      ['write.shop-dev.internal', '<Primary.Endpoint.Address>'],
+      ['read.shop-dev.internal', '<Primary.Endpoint.Address>'],
+      ['analytics.shop-dev.internal', 'read.shop-dev.internal'],
+    ])
+  })
+
+  test('leave out a replica that is stale or silent', () => {
+    const checks = prod.resources('database', 'AWS::Route53::HealthCheck')
+    expect(Object.keys(checks)).toHaveLength(3)
+    for (const check of Object.values(checks)) {
+      const config = check.Properties.HealthCheckConfig
+      expect(config.Type).toBe('CLOUDWATCH_METRIC')
+      expect(config.InsufficientDataHealthStatus).toBe('Unhealthy')
+      const alarm = prod.template('database').Resources[config.AlarmIdentifier.Name.Ref]
+      expect(alarm?.Properties).toMatchObject({
+        Namespace: 'AWS/RDS',
+        MetricName: 'ReplicaLag',
+        Statistic: 'Maximum',
+        Threshold: 30,
+        Period: 60,
+        EvaluationPeriods: 3,
+        TreatMissingData: 'breaching',
+      })
+    }
+  })
+})
+
+describe('the backup plan', () => {
+  const rules = prod.only('database', 'AWS::Backup::BackupPlan').Properties.BackupPlan.BackupPlanRule
+
+  test('takes a recovery point at 02:00 and every six hours after it', () => {
+    expect(rules.map((rule: { ScheduleExpression: string }) => rule.ScheduleExpression)).toEqual([
+      'cron(0 2 * * ? *)',
+      'cron(0 8,14,20 * * ? *)',
+    ])
+  })
+
+  test('keeps each thirty days here and in the locked vault of the other region', () => {
+    for (const rule of rules) {
+      expect(rule.Lifecycle).toEqual({ DeleteAfterDays: 30 })
+      expect(rule.CopyActions).toEqual([
+        {
+          DestinationBackupVaultArn: 'arn:aws:backup:us-west-2:111111111111:backup-vault:shop-prod',
+          Lifecycle: { DeleteAfterDays: 30 },
+        },
+      ])
+    }
+  })
+
+  // Continuous recovery points would take retention over, and deleting one restarts the database.
+  test('takes snapshots, never continuous backups, of the primary and nothing else', () => {
+    for (const rule of rules) expect(rule.EnableContinuousBackup).toBe(false)
+    expect(
+      prod.only('database', 'AWS::Backup::BackupSelection').Properties.BackupSelection.Resources,
+    ).toEqual(['arn:aws:rds:us-east-1:111111111111:db:shop-prod'])
+  })
+})
+
+describe('the cache', () => {
+  const group = prod.only('cache', 'AWS::ElastiCache::ReplicationGroup')
+
+  test('is Valkey on three nodes in several zones, encrypted on disk and on the wire', () => {
+    expect(group.Properties).toMatchObject({
+      Engine: 'valkey',
+      NumCacheClusters: 3,
+      MultiAZEnabled: true,
+      AutomaticFailoverEnabled: true,
+      TransitEncryptionEnabled: true,
+      TransitEncryptionMode: 'required',
+      AtRestEncryptionEnabled: true,
+      SnapshotRetentionLimit: 15,
+    })
+    expect(group.Properties.KmsKeyId).toBeDefined()
+    expect(group.DeletionPolicy).toBe('Retain')
+  })
+
+  test('is entered by one user with an IAM token, who cannot empty or reconfigure it', () => {
+    const user = prod.only('cache', 'AWS::ElastiCache::User').Properties
+    expect(user).toMatchObject({
+      UserId: 'shop-prod-app',
+      UserName: 'shop-prod-app',
+      AuthenticationMode: { Type: 'iam' },
+    })
+    expect(user.AccessString).toContain('-@dangerous')
+    expect(group.Properties.UserGroupIds).toHaveLength(1)
+  })
+
+  test('runs on one node without failover in dev', () => {
+    expect(dev.only('cache', 'AWS::ElastiCache::ReplicationGroup').Properties).toMatchObject({
+      NumCacheClusters: 1,
+      AutomaticFailoverEnabled: false,
+      MultiAZEnabled: false,
+    })
+  })
+})
