@@ -17,7 +17,12 @@ import type {
 } from '../../../lambdas/roll-forward/request.ts'
 import { rollForward } from '../../../lambdas/roll-forward/roll-forward.ts'
 import { placeOf } from '../../../lambdas/runtime/segment/key.ts'
-import { listSegments, readHeader, readMessages, type Stored } from '../../../lambdas/runtime/segment/store.ts'
+import {
+  listSegments,
+  readHeader,
+  readMessages,
+  type Stored,
+} from '../../../lambdas/runtime/segment/store.ts'
 import { type Placed, placedChanges } from '../../../lambdas/runtime/segment/transactions.ts'
 import type { Version } from '../../../twin/postgres/installation.ts'
 import type { Settings } from '../../../twin/postgres/settings.ts'
@@ -41,7 +46,12 @@ export type Rig = {
   readonly segments: () => Promise<readonly Stored[]>
   readonly changes: () => Promise<readonly Placed[]>
   /** Applies the archive to a copy; the boundary is read before anything writes on it. */
-  readonly apply: (copy: Server, target?: Target, seconds?: number, boundary?: Boundary) => Promise<ApplyAnswer>
+  readonly apply: (
+    copy: Server,
+    target?: Target,
+    seconds?: number,
+    boundary?: Boundary,
+  ) => Promise<ApplyAnswer>
   readonly fingerprint: () => Promise<FingerprintAnswer>
   readonly compare: (copy: Server, wanted: FingerprintAnswer) => Promise<CompareAnswer>
   readonly close: () => Promise<void>
@@ -101,7 +111,14 @@ export async function openRig(
     apply: async (copy, target = { kind: 'latest' }, seconds = 600, known) => {
       const boundary = known ?? (await readBoundary(copy))
       const systemIdentifier = placeOf((await segments())[0]!.key)!.systemIdentifier
-      const request = { task: 'apply', copy: copy.endpoint, systemIdentifier, boundary, target, seconds } as const
+      const request = {
+        task: 'apply',
+        copy: copy.endpoint,
+        systemIdentifier,
+        boundary,
+        target,
+        seconds,
+      } as const
       return withClient(copy, 'holdfast_roll_forward', client =>
         withClient(copy, 'holdfast_roll_forward', async writer => {
           ;(writer as unknown as { pipeline: boolean }).pipeline = true
