@@ -40,6 +40,7 @@ export class RecoveryStack extends RegionStack {
       reference: {
         identifier: config.name,
         host: primary.attrEndpointAddress,
+        port: primary.attrEndpointPort,
         resourceId: primary.attrDbiResourceId,
       },
       bundles,

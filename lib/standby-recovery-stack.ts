@@ -30,6 +30,7 @@ export class StandbyRecoveryStack extends RegionStack {
       reference: {
         identifier: standbyIdentifier(config),
         host: standby?.attrEndpointAddress ?? '',
+        port: standby?.attrEndpointPort ?? '',
         resourceId: standby?.attrDbiResourceId ?? '',
       },
       bundles,

@@ -24,6 +24,8 @@ import * as permissions from './permissions.ts'
 export type Instance = {
   readonly identifier: string
   readonly host: string
+  /** Said by the instance, as its host is. */
+  readonly port: string
   readonly resourceId: string
 }
 
@@ -53,7 +55,6 @@ export type VerbSettings = {
   readonly durable?: lambda.DurableConfig
 }
 
-const PORT = '5432'
 // Seconds between two looks at a restoring instance: it takes tens of minutes, and every look counts against 3,000.
 const POLL_SECONDS = 30
 // Seconds after which a standing archive is a fault: five times the fifteen minutes of its replication at worst.
@@ -178,7 +179,7 @@ export function rollForwardSettings({ config, region, reference, code }: Surroun
       instance: config.name,
       database: config.database.name,
       primaryHost: reference.host,
-      primaryPort: PORT,
+      primaryPort: reference.port,
       code,
     }),
     may: permissions.rollForwardMay({ config, region }, reference.resourceId),
@@ -244,7 +245,7 @@ export function migrateSettings({ config, reference }: Surroundings, secretArn: 
     description: 'brings the schema of Holdfast up to date',
     environment: variables(migrate.ENV, {
       host: reference.host,
-      port: PORT,
+      port: reference.port,
       database: config.database.name,
       secret: secretArn,
       tables: JSON.stringify(config.archive.enabled ? config.archive.tables : []),
@@ -257,7 +258,7 @@ export function migrateSettings({ config, reference }: Surroundings, secretArn: 
 }
 
 function login(config: EnvironmentConfig, instance: Instance, user: string) {
-  return { host: instance.host, port: PORT, database: config.database.name, user }
+  return { host: instance.host, port: instance.port, database: config.database.name, user }
 }
 
 /** The variables by the names that the verb's own `names.ts` gives them; one that was forgotten does not compile. */
