@@ -159,7 +159,10 @@ function clusterOf(options: StartOptions, version: Version, socket: string, chil
     },
     stop: async (mode = 'fast') => {
       if (isRunning()) child.kill(mode === 'smart' ? 'SIGTERM' : mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
+      // A fast stop waits for the archive and for standbys; it must not wait for ever on one that is broken.
+      const hurry = mode === 'fast' ? setTimeout(() => child.kill('SIGQUIT'), FAST_STOP_MS) : undefined
       await exited
+      clearTimeout(hurry)
       rmSync(socket, { recursive: true, force: true })
     },
     kill: async () => {

@@ -6,11 +6,14 @@ import type { Service } from '../../wire/call.ts'
 import { automatedBackupOperations } from './automated-backups.ts'
 import { openCollections, type Rds, type RdsFaults } from './context.ts'
 import { eventOperations } from './events.ts'
+import { exportOperations } from './exports.ts'
 import { createFaultHooks, type RdsFaultHooks } from './faults.ts'
 import { createHosts } from './hosts.ts'
 import { instanceOperations } from './instances.ts'
+import { logFileOperations } from './log-files.ts'
 import type { RdsOptions } from './options.ts'
 import { parameterGroupOperations } from './parameter-groups.ts'
+import { proxyOperations } from './proxies.ts'
 import { replicaOperations } from './replicas.ts'
 import { restoreOperations } from './restoring.ts'
 import { resume } from './resuming.ts'
@@ -56,6 +59,9 @@ export function createRds(options: RdsOptions): TwinRds {
     ...subnetGroupOperations(rds),
     ...tagOperations(rds),
     ...eventOperations(rds),
+    ...exportOperations(rds),
+    ...proxyOperations(rds),
+    ...logFileOperations(rds),
   }
   let windows: NodeJS.Timeout | undefined
   return {
