@@ -1,0 +1,150 @@
+import { join } from 'node:path'
+import * as schemas from '@aws-sdk/client-cloudwatch'
+import type { Collection } from '../../state/collection.ts'
+import { type Operation, type Service, WireError } from '../../wire/call.ts'
+import type { ServiceDependencies } from '../dependencies.ts'
+import { alarmOperations } from './alarm-operations.ts'
+import type { Alarm } from './alarms.ts'
+import { samplesOf } from './emf.ts'
+import { type AlarmAction, type Evaluator, evaluateAlarms } from './evaluation.ts'
+import { metricOperations } from './metric-operations.ts'
+import { openSeries, type Sample } from './series.ts'
+
+export type CloudWatchDependencies = ServiceDependencies & {
+  /** Where the figures lie (`metrics.jsonl`). */
+  readonly dir: string
+  /** Does what an alarm asks: publishes to a topic, invokes a function. Throws when it may not. */
+  readonly act: (action: AlarmAction) => Promise<void>
+}
+
+/** A dashboard as it was put. */
+type Dashboard = { readonly name: string; readonly body: string; readonly modifiedAt: string }
+
+/** The twin's CloudWatch, with what the rest of the twin gives it. */
+export type CloudWatchService = {
+  readonly service: Service
+  /** One figure of a service of the twin (RDS, Lambda). */
+  put(sample: Sample): void
+  /** Takes the metrics out of a function's log line; answers how many there were. */
+  ingest(line: string, region: string, at: number): number
+  /** Judges every alarm at the clock's time; call it every ten seconds, or as a test steps its clock. */
+  tick(): void
+  /** Resolves when no alarm action is under way. */
+  settle(): Promise<void>
+  /** Alarms that ring now, for a status line. */
+  ringing(): readonly Alarm[]
+}
+
+/** The CloudWatch of one twin, all regions. */
+export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWatchService {
+  const { account, clock, act } = dependencies
+  const store = openSeries(join(dependencies.dir, 'metrics.jsonl'), clock())
+  const evaluator: Evaluator = {
+    account,
+    clock,
+    store,
+    alarms: dependencies.open<Alarm>('alarms'),
+    history: [],
+    act,
+    underWay: new Set(),
+  }
+  return {
+    service: {
+      name: 'monitoring',
+      schemas,
+      protocol: 'json1.0',
+      operations: {
+        ...metricOperations(store, clock),
+        ...alarmOperations(evaluator),
+        ...dashboardOperations(dependencies.open<Dashboard>('dashboards'), account, clock),
+      },
+    },
+    put: sample => store.put(sample),
+    ingest: (line, region, at) => {
+      const samples = samplesOf(line, region, at)
+      for (const sample of samples) store.put(sample)
+      return samples.length
+    },
+    tick: () => evaluateAlarms(evaluator),
+    settle: async () => {
+      while (evaluator.underWay.size > 0) await Promise.all(evaluator.underWay)
+    },
+    ringing: () => evaluator.alarms.values().filter(({ state }) => state === 'ALARM'),
+  }
+}
+
+function dashboardOperations(
+  dashboards: Collection<Dashboard>,
+  account: string,
+  clock: () => number,
+): Record<string, Operation> {
+  const arnOf = (name: string) => `arn:aws:cloudwatch::${account}:dashboard/${name}`
+  const on = (action: string) => (input: { DashboardName?: string }) => [
+    { action, resource: arnOf(input.DashboardName ?? '*') },
+  ]
+  const notFound = (name: string | undefined) =>
+    new WireError('ResourceNotFound', `Dashboard ${name} does not exist`, 404)
+  return {
+    PutDashboard: {
+      questions: on('cloudwatch:PutDashboard'),
+      run: (input: { DashboardName?: string; DashboardBody?: string }) => {
+        const name = input.DashboardName ?? ''
+        dashboards.set(name, {
+          name,
+          body: checkBody(input.DashboardBody),
+          modifiedAt: new Date(clock()).toISOString(),
+        })
+        return { DashboardValidationMessages: [] }
+      },
+    },
+    GetDashboard: {
+      questions: on('cloudwatch:GetDashboard'),
+      run: (input: { DashboardName?: string }) => {
+        const found = dashboards.get(input.DashboardName ?? '')
+        if (!found) throw notFound(input.DashboardName)
+        return { DashboardArn: arnOf(found.name), DashboardName: found.name, DashboardBody: found.body }
+      },
+    },
+    ListDashboards: {
+      questions: on('cloudwatch:ListDashboards'),
+      run: (input: { DashboardNamePrefix?: string }) => ({
+        DashboardEntries: dashboards
+          .values()
+          .filter(({ name }) => name.startsWith(input.DashboardNamePrefix ?? ''))
+          .map(({ name, body, modifiedAt }) => ({
+            DashboardName: name,
+            DashboardArn: arnOf(name),
+            LastModified: new Date(modifiedAt),
+            Size: body.length,
+          })),
+      }),
+    },
+    DeleteDashboards: {
+      questions: (input: { DashboardNames?: string[] }) =>
+        (input.DashboardNames ?? []).map(name => ({
+          action: 'cloudwatch:DeleteDashboards',
+          resource: arnOf(name),
+        })),
+      run: (input: { DashboardNames?: string[] }) => {
+        const missing = input.DashboardNames?.find(name => !dashboards.has(name))
+        if (missing) throw notFound(missing)
+        for (const name of input.DashboardNames ?? []) dashboards.delete(name)
+        return {}
+      },
+    },
+  }
+}
+
+function checkBody(body: string | undefined): string {
+  try {
+    JSON.parse(body ?? '')
+  } catch (cause) {
+    const error = new WireError(
+      'InvalidParameterInput',
+      `The dashboard is not JSON: ${(cause as Error).message}`,
+    )
+    error.cause = cause
+    throw error
+  }
+  return body ?? ''
+}
