@@ -6,7 +6,7 @@ import { callControl } from '../twin/control/client.ts'
 import { readAssembly } from '../twin/deploy/assembly.ts'
 import type { TypeCount } from '../twin/deploy/deployer.ts'
 import { type FromTwin, PROGRAM, type Start } from '../twin/main.ts'
-import { openFolder } from '../twin/state/folder.ts'
+import { folderAt, openFolder } from '../twin/state/folder.ts'
 import type { TwinEndpoint } from '../twin/twin.ts'
 import { ROOT } from './assembly.ts'
 import { findTwin, type LiveTwin, twinRoot } from './target.ts'
@@ -51,13 +51,15 @@ export async function bringUp(request: UpRequest, say: (text: string) => void): 
   }
 }
 
-function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) => void): Promise<TypeCount[]> {
-  return callControl<TypeCount[]>(
-    controlOf(twin),
-    'deploy',
-    { directory: request.assembly, only: request.only },
-    say,
-  )
+async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) => void): Promise<TypeCount[]> {
+  const asked = { directory: request.assembly, only: request.only }
+  try {
+    return await callControl<TypeCount[]>(controlOf(twin), 'deploy', asked, say)
+  } catch (error) {
+    const { message } = error as Error
+    if (message.includes('HINT:')) throw error
+    throw new Refusal('NotDeployed', message, `read ${folderAt(twin.root).log}`, { cause: error })
+  }
 }
 
 /** How the control endpoint of a twin is reached. */

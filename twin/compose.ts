@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
+import { faultVerbs } from './control/fault-verbs.ts'
+import { scheduleVerbs } from './control/schedule-verbs.ts'
 import type { Verb } from './control/server.ts'
+import { readStatus } from './control/status.ts'
 import type { StackRecord } from './deploy/deployer.ts'
 import type { Api } from './deploy/provision/api.ts'
+import { type EventSubscription, subscribersOf } from './deploy/provision/event-subscriptions.ts'
 import type { Stored } from './deploy/provisioner.ts'
 import type { ProvisionerDeps } from './deploy/provisioners.ts'
 import { type Authorizer, allowEverything, createAuthorizer } from './iam/authorizer.ts'
@@ -13,9 +17,15 @@ import { openerFor, type TwinOptions } from './options.ts'
 import { openAuthority } from './postgres/authority.ts'
 import { createKms } from './services/kms/service.ts'
 import { createLambdaService } from './services/lambda/service.ts'
+import type { RdsEvent } from './services/rds/options.ts'
+import { createRds } from './services/rds/rds.ts'
 import { createS3 } from './services/s3/service.ts'
 import { type Schedule, Scheduler } from './services/scheduler/scheduler.ts'
 import { createSchedulerService } from './services/scheduler/service.ts'
+import { createSecretsManager } from './services/secretsmanager/service.ts'
+import { createSns } from './services/sns/service.ts'
+import { createSsm } from './services/ssm/service.ts'
+import { createSts } from './services/sts/service.ts'
 import type { Collection } from './state/collection.ts'
 import { type Call, type Question, type Service, WireError } from './wire/call.ts'
 import { createFaults, type Faults } from './wire/faults.ts'
@@ -67,6 +77,8 @@ export async function composeServices(
         resourcePolicies: {
           s3: arn => s3.policyOf(arn),
           kms: arn => kms.policyOf(arn),
+          sns: arn => sns.policyOf(arn),
+          secretsmanager: arn => secrets.policyOf(arn),
         },
         onDenial: denial => {
           appendFileSync(
@@ -98,8 +110,90 @@ export async function composeServices(
       )
   }
 
+  const lost = new Set<string>()
+  const isReachable = (region: string) => !lost.has(region)
   const kms = createKms(base('kms'))
-  const s3 = createS3({ ...base('s3'), dir: folder.of('s3'), findKey: kms.findKey, may, allowsRole })
+  const sealing = {
+    encrypt: kms.encrypt,
+    decrypt: kms.decrypt,
+    keyArn: (reference: string, region: string) => kms.findKey(reference, region).arn,
+  }
+  const s3 = createS3({
+    ...base('s3'),
+    dir: folder.of('s3'),
+    findKey: kms.findKey,
+    may,
+    allowsRole,
+    isReachable,
+  })
+  const secrets = createSecretsManager({ ...base('secretsmanager'), ...sealing, isReachable })
+  const ssm = createSsm({ ...base('ssm'), ...sealing })
+  const sns = createSns({
+    ...base('sns'),
+    dir: folder.of('sns'),
+    assertKeyUsable: (reference, region) => kms.findKey(reference, region).assertUsable(),
+    invoke: async (arn, event) => {
+      const target = lambda.functions.resolve(arn.split(':')[3] ?? '', account, arn)
+      lambda.invokeLater(target, JSON.stringify(event))
+    },
+  })
+  const sts = createSts({ ...base('sts'), roles, identities })
+  const subscriptions = deployed<EventSubscription>('event-subscriptions')
+  const rds = createRds({
+    root: folder.root,
+    account,
+    regions,
+    certificate: authority.server,
+    clock,
+    findKey: accessKeyId => identities.find(accessKeyId),
+    mayConnect: (principal, resource) =>
+      may(
+        {
+          requestId: '',
+          service: 'rds-db',
+          region: resource.split(':')[3] ?? '',
+          account,
+          operation: 'connect',
+          principal,
+        },
+        { action: 'rds-db:connect', resource },
+      ),
+    ...(options.lag === undefined ? {} : { restorableLag: options.lag * 1_000 }),
+    findSubnet: (region, subnet) => {
+      const found = resources
+        .values()
+        .find(
+          ({ type, region: where, ref }) => type === 'AWS::EC2::Subnet' && where === region && ref === subnet,
+        )
+      return found && { vpc: String(found.attributes.VpcId), zone: String(found.attributes.AvailabilityZone) }
+    },
+    putObject: async ({ region, bucket, key, body, roleArn }) => {
+      judge(roleArn, region, { action: 's3:PutObject', resource: `arn:aws:s3:::${bucket}/${key}` })
+      await api('s3', region, 'PutObject', { Bucket: bucket, Key: key, Body: body })
+    },
+    keepMasterSecret: async ({ region, instance, resourceId, kmsKeyId, value }) => {
+      const { ARN } = await api('secretsmanager', region, 'CreateSecret', {
+        Name: `rds!${resourceId}`,
+        Description: `master user of ${instance}`,
+        SecretString: value,
+        ...(kmsKeyId ? { KmsKeyId: kmsKeyId } : {}),
+      })
+      return ARN
+    },
+    emitEvent: event => {
+      const { region } = event
+      for (const { topicArn, name } of subscribersOf(subscriptions, event)) {
+        const question = { action: 'sns:Publish', resource: topicArn }
+        if (!authorizer.allowsService('events.rds.amazonaws.com', question, region).allowed)
+          log(`event subscription ${name}: ${topicArn} does not let RDS publish`)
+        else
+          void sns
+            .publish(topicArn, { subject: 'RDS Notification Message', body: eventMessage(event) })
+            .catch(error => log(`event subscription ${name}: ${error}`))
+      }
+    },
+    log,
+  })
   const lambda = new Lambda({
     account,
     directory: folder.of('lambda'),
@@ -118,7 +212,17 @@ export async function composeServices(
     putMetric: () => {},
     watch: options.guard,
     judge,
-    deliver: async () => {},
+    deliver: async (target, body, role) => {
+      const region = target.split(':')[3] ?? ''
+      if (target.startsWith('arn:aws:sns:')) {
+        judge(role, region, { action: 'sns:Publish', resource: target })
+        await sns.publish(target, { body })
+      } else if (target.startsWith('arn:aws:lambda:')) {
+        const found = lambda.functions.resolve(region, account, target)
+        judge(role, region, invokeQuestion(found))
+        lambda.invokeLater(found, body)
+      } else throw new Error(`the twin cannot deliver to ${target}`)
+    },
     report: log,
   })
   const scheduling = openerFor(folder, 'scheduler')
@@ -140,12 +244,18 @@ export async function composeServices(
     true,
   )
   const services = [
+    rds.service,
     s3.service,
     kms.service,
+    secrets.service,
+    ssm,
+    sns.service,
+    sts,
     createLambdaService(lambda),
     createSchedulerService(scheduler, scheduleGroups),
   ]
   const api = apiOver(services, account, identities)
+  const parts = { api, regions, faults, lambda, scheduler, rds, s3, resources, lost, clock }
   return {
     services,
     identities,
@@ -161,21 +271,37 @@ export async function composeServices(
     scheduler,
     scheduleGroups,
     dynamic: dynamicOver(api),
-    verbs: {},
+    subscriptions,
+    verbs: { ...faultVerbs(parts), ...scheduleVerbs(parts) },
     setEndpoint: url => {
       endpoint = url
     },
     resume: async () => {
+      await rds.open()
       lambda.resume()
       if (!options.pauseSchedules) scheduler.resume()
     },
-    status: async () => ({}),
+    status: () => readStatus(parts),
     stop: async () => {
       scheduler.stop()
       await lambda.stop()
+      await rds.close()
+      await sns.settle()
       s3.close()
     },
   }
+}
+
+function eventMessage(event: RdsEvent): string {
+  return JSON.stringify({
+    'Event Source': event.sourceType,
+    'Event Time': new Date(event.at).toISOString(),
+    'Source ID': event.sourceIdentifier,
+    'Source ARN': event.sourceArn,
+    'Event ID': event.id,
+    'Event Message': event.message,
+    'Event Categories': event.categories,
+  })
 }
 
 /** Calls operations in process as the account's root: what CloudFormation may do. */

@@ -95,6 +95,9 @@ class Run {
   readonly #work = new Map<string, Promise<void>>()
   readonly #skipped = new Set<string>()
   readonly #conditions = new Map<string, Promise<boolean>>()
+  /** Logical ids and when their creation began. */
+  readonly #underWay = new Map<string, number>()
+  #finished = 0
   #failed = false
 
   constructor(assembly: Assembly, deps: DeployerDeps) {
@@ -112,7 +115,9 @@ class Run {
       this.#work.set(node.key, work)
       return work
     }
+    const progress = setInterval(() => this.#progress(nodes.length), SAY_AFTER_MS)
     const results = await Promise.allSettled(nodes.map(start))
+    clearInterval(progress)
     const failure = results.find(
       (result): result is PromiseRejectedResult =>
         result.status === 'rejected' && !(result.reason instanceof NotStarted),
@@ -135,15 +140,25 @@ class Run {
       return
     }
     const name = `${logicalId} (${declaration.Type})`
-    const slow = setInterval(() => this.#deps.say(`${stack.name}: ${name} …`), SAY_AFTER_MS)
+    this.#underWay.set(logicalId, Date.now())
     try {
       await this.#settle(node, await this.#desired(node, scope))
     } catch (error) {
       this.#failed = true
       throw new Error(`cannot deploy ${name} of ${stack.name}: ${(error as Error).message}`, { cause: error })
     } finally {
-      clearInterval(slow)
+      this.#underWay.delete(logicalId)
+      this.#finished += 1
     }
+  }
+
+  // What takes longer than a second is named, so that a person knows what is waited for.
+  #progress(total: number): void {
+    const slow = [...this.#underWay]
+      .filter(([, since]) => Date.now() - since > SAY_AFTER_MS)
+      .map(([id]) => id)
+    if (slow.length > 0)
+      this.#deps.say(`${this.#finished} of ${total} resources, waiting for ${slow.join(', ')} …`)
   }
 
   async #settle(node: Node, desired: Desired): Promise<void> {
@@ -211,8 +226,8 @@ class Run {
           continue
         }
         await provisioner.remove(stored)
+        this.#count(stored.type, stored.kind).removed += 1
       }
-      this.#count(stored.type, stored.kind).removed += 1
       this.#deps.resources.delete(stored.key)
     }
   }

@@ -46,7 +46,9 @@ function isIntrinsic(key: string): boolean {
 async function callIntrinsic(name: string, argument: unknown, scope: Scope): Promise<unknown> {
   const intrinsic = INTRINSICS[name]
   if (!intrinsic) throw new Error(`stack ${scope.stack} uses ${name}, which the twin does not know`)
-  return intrinsic(argument, scope)
+  const result = await intrinsic(argument, scope)
+  // A reference may be put together from parts, as around a secret's ARN: it is one only when it is whole.
+  return typeof result === 'string' && result.includes('{{resolve:') ? resolveDynamic(result, scope) : result
 }
 
 type Intrinsic = (argument: unknown, scope: Scope) => unknown

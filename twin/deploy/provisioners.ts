@@ -1,11 +1,13 @@
 import type { Roles } from '../iam/roles.ts'
 import type { Lambda } from '../lambda/lambda.ts'
 import type { Scheduler, SchedulerDeps } from '../services/scheduler/scheduler.ts'
+import type { Collection } from '../state/collection.ts'
 import { alarmProvisioners } from './provision/alarms.ts'
 import type { Api } from './provision/api.ts'
 import { bucketProvisioners } from './provision/buckets.ts'
 import { customProvisioner } from './provision/custom.ts'
 import { databaseProvisioners } from './provision/database.ts'
+import { type EventSubscription, eventSubscriptionProvisioner } from './provision/event-subscriptions.ts'
 import { functionProvisioners } from './provision/functions.ts'
 import { identityProvisioners } from './provision/identity.ts'
 import { keyProvisioners } from './provision/keys.ts'
@@ -23,6 +25,7 @@ export type ProvisionerDeps = {
   readonly lambda: Lambda
   readonly scheduler: Scheduler
   readonly scheduleGroups: SchedulerDeps['groups']
+  readonly subscriptions: Collection<EventSubscription>
 }
 
 /** Every resource type that the twin knows. What has a data plane comes after what is recorded, and wins. */
@@ -40,6 +43,7 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...alarmProvisioners(api),
     ...databaseProvisioners(api),
     ...nameProvisioners(api),
+    'AWS::RDS::EventSubscription': eventSubscriptionProvisioner(deps.subscriptions),
     'AWS::CloudFormation::CustomResource': customProvisioner(deps.lambda),
   }
 }

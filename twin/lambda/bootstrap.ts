@@ -2,9 +2,10 @@
  * The program of a function's process, as the Lambda runtime is: loads the handler once, then answers one event
  * after another over the IPC channel. It ends when the channel closes, so that no function outlives its twin.
  */
-import { registerHooks } from 'node:module'
+import { createRequire, registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { leadAnswersToTwin } from './cloudformation-answer.ts'
 import type { FromFunction, RuntimeError, ToFunction } from './protocol.ts'
 import { marker } from './protocol.ts'
 
@@ -14,16 +15,22 @@ const MAX_RESPONSE_BYTES = 6_291_556
 
 // The managed runtime carries these packages; a bundle may leave them out and resolve them from here.
 const PROVIDED = /^(@aws-sdk|@smithy|@aws)\//
+const requireHere = createRequire(import.meta.url)
 registerHooks({
   resolve(specifier, context, next) {
     try {
       return next(specifier, context)
     } catch (error) {
       if (!PROVIDED.test(specifier)) throw error
+      // A required module is looked up from its own folder whatever the hook says: it is found here instead.
+      if (context.conditions?.includes('require'))
+        return { url: pathToFileURL(requireHere.resolve(specifier)).href, shortCircuit: true }
       return next(specifier, { ...context, parentURL: import.meta.url })
     }
   },
 })
+
+leadAnswersToTwin()
 
 function send(message: FromFunction): Promise<void> {
   return new Promise(resolve => {

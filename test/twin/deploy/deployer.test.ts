@@ -269,6 +269,14 @@ test('resolves every intrinsic as CloudFormation does', async () => {
             zones: { Value: { 'Fn::GetAZs': '' } },
             secret: { Value: '{{resolve:secretsmanager:name:SecretString:password::}}!' },
             parameter: { Value: { Ref: 'Stored' } },
+            joined: {
+              Value: {
+                'Fn::Join': [
+                  '',
+                  ['{{resolve:secretsmanager:', { Ref: 'Plain' }, ':SecretString:password::}}'],
+                ],
+              },
+            },
             left: { Value: 'x', Condition: 'No' },
           },
         },
@@ -287,6 +295,7 @@ test('resolves every intrinsic as CloudFormation does', async () => {
     zones: ['us-east-1a', 'us-east-1b', 'us-east-1c'],
     secret: '<secretsmanager name:SecretString:password::>!',
     parameter: '<ssm /a/b>',
+    joined: '<secretsmanager plain:SecretString:password::>',
   })
 })
 

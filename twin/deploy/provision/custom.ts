@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { ANSWER_HOST } from '../../lambda/cloudformation-answer.ts'
 import type { Lambda } from '../../lambda/lambda.ts'
 import { stackId } from '../intrinsics.ts'
 import { type Desired, type Physical, type Provisioner, Replacement, type Stored } from '../provisioner.ts'
@@ -89,7 +90,7 @@ async function openInbox(): Promise<{ url: string; reply: Promise<Reply>; close:
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
   const timer = setTimeout(() => reject(new Error('the function did not answer in 15 minutes')), TIMEOUT_MS)
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+    url: `https://${ANSWER_HOST}/${(server.address() as AddressInfo).port}${path}`,
     reply: promise,
     close: () => {
       clearTimeout(timer)

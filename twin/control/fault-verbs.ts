@@ -1,0 +1,144 @@
+import type { Fault } from '../wire/faults.ts'
+import type { Parts } from './parts.ts'
+import type { Verb } from './server.ts'
+
+/** What can be done to a running twin, by its name. `instance` and `region` are named as in the API. */
+export type Injury =
+  | { readonly kind: 'kill-instance'; readonly instance: string; readonly region?: string }
+  | { readonly kind: 'kill-function'; readonly name: string }
+  | {
+      readonly kind: 'drop-wal' | 'corrupt-wal'
+      readonly instance: string
+      readonly region?: string
+      readonly segment?: string
+    }
+  | {
+      readonly kind: 'corrupt-page'
+      readonly instance: string
+      readonly region?: string
+      readonly database: string
+      readonly relation: string
+      readonly page?: number
+    }
+  | {
+      readonly kind: 'stop-replication' | 'resume-replication'
+      readonly instance: string
+      readonly region?: string
+    }
+  | { readonly kind: 'delay-restores'; readonly seconds: number }
+  | { readonly kind: 'fail-restores'; readonly count: number }
+  | {
+      readonly kind: 'drop-object' | 'corrupt-object'
+      readonly bucket: string
+      readonly key: string
+      readonly version?: string
+    }
+  | { readonly kind: 'lose-region' | 'return-region'; readonly region: string }
+  | { readonly kind: 'skew-clock'; readonly seconds: number }
+
+/** Faults of calls, which wait for their moment, and injuries, which happen at once. */
+export function faultVerbs(parts: Parts): Record<string, Verb> {
+  const { faults } = parts
+  return {
+    'fault-add': (fault: Fault) => ({ id: faults.add(fault) }),
+    'fault-list': () => faults.list(),
+    'fault-clear': ({ id }: { id?: string }) => {
+      if (id !== undefined && !faults.list().some(fault => fault.id === id))
+        throw new Error(`there is no fault ${id}\nHINT: holdfast fault list`)
+      faults.clear(id)
+      if (id === undefined) faults.skewClock(0)
+      return null
+    },
+    injure: (injury: Injury) => injure(parts, injury),
+  }
+}
+
+async function injure(parts: Parts, injury: Injury): Promise<string> {
+  const { rds, s3, lost, faults } = parts
+  switch (injury.kind) {
+    case 'kill-instance':
+      return rds.faults.killInstance(await locate(parts, injury))
+    case 'drop-wal':
+      return rds.faults.dropSegment({ ...(await locate(parts, injury)), ...segmentOf(injury) })
+    case 'corrupt-wal':
+      return rds.faults.corruptSegment({ ...(await locate(parts, injury)), ...segmentOf(injury) })
+    case 'corrupt-page':
+      return rds.faults.corruptPage({
+        ...(await locate(parts, injury)),
+        database: injury.database,
+        relation: injury.relation,
+        ...(injury.page === undefined ? {} : { page: injury.page }),
+      })
+    case 'stop-replication':
+      return rds.faults.stopReplication(await locate(parts, injury))
+    case 'resume-replication':
+      return rds.faults.resumeReplication(await locate(parts, injury))
+    case 'delay-restores':
+      rds.faults.delayRestores(injury.seconds * 1_000)
+      return `every restore waits ${injury.seconds} s`
+    case 'fail-restores':
+      rds.faults.failRestores(injury.count)
+      return `the next ${injury.count} restores fail`
+    case 'drop-object':
+      s3.dropObject(injury.bucket, injury.key, injury.version)
+      return `dropped ${injury.key} from ${injury.bucket}`
+    case 'corrupt-object':
+      s3.corruptObject(injury.bucket, injury.key, injury.version ? { versionId: injury.version } : {})
+      return `flipped a byte of ${injury.key} in ${injury.bucket}`
+    case 'kill-function':
+      return killFunction(parts, injury.name)
+    case 'lose-region':
+      return loseRegion(parts, injury.region)
+    case 'return-region':
+      await rds.faults.returnRegion(injury.region)
+      lost.delete(injury.region)
+      for (const fault of faults.list())
+        if (fault.region === injury.region && fault.effect.kind === 'hang') faults.clear(fault.id)
+      return `${injury.region} is back`
+    case 'skew-clock':
+      faults.skewClock(injury.seconds * 1_000)
+      return `the twin's clock is ${injury.seconds} s off`
+  }
+}
+
+function segmentOf(injury: { readonly segment?: string }) {
+  return injury.segment === undefined ? {} : { segment: injury.segment }
+}
+
+// An instance may be named without its region when only one region has it.
+async function locate(
+  { api, regions }: Parts,
+  { instance, region }: { readonly instance: string; readonly region?: string },
+): Promise<{ region: string; instance: string }> {
+  if (region !== undefined) return { region, instance }
+  for (const where of regions) {
+    const { DBInstances } = await api('rds', where, 'DescribeDBInstances', {})
+    if (
+      DBInstances.some((found: { DBInstanceIdentifier: string }) => found.DBInstanceIdentifier === instance)
+    )
+      return { region: where, instance }
+  }
+  throw new Error(`no region has an instance ${instance}\nHINT: holdfast status lists them`)
+}
+
+function killFunction({ lambda }: Parts, name: string): string {
+  const running = lambda.runner.pool
+    .processes()
+    .filter(({ key }) => key.toLowerCase().includes(name.toLowerCase()))
+  if (running.length === 0)
+    throw new Error(
+      `no process of a function called ${name} is running\nHINT: holdfast status lists the functions`,
+    )
+  for (const { pid } of running) process.kill(pid, 'SIGKILL')
+  return `killed ${running.map(({ key, pid }) => `${key} (${pid})`).join(', ')}`
+}
+
+async function loseRegion({ rds, lost, faults, regions }: Parts, region: string): Promise<string> {
+  if (!regions.includes(region))
+    throw new Error(`the twin has no region ${region}\nHINT: it has ${regions.join(', ')}`)
+  lost.add(region)
+  // Calls to a lost region are not refused: nobody answers them.
+  faults.add({ region, effect: { kind: 'hang' } })
+  await rds.faults.loseRegion(region)
+  return `${region} is lost`
+}
