@@ -56,8 +56,11 @@ export function runningLines(config: EnvironmentConfig): CostLine[] {
 }
 
 /** A drill's copy, if it lived a month: its instance and its disk. */
-export function copyLines(config: EnvironmentConfig): CostLine[] {
-  return [instance(config, 'drill', config.database.instance, 'proof'), ...disk(config, 'drill', 'proof')]
+export function copyLines(config: EnvironmentConfig, region: string): CostLine[] {
+  return [
+    instance(config, 'drill', config.database.instance, 'proof', region),
+    ...disk(config, 'drill', 'proof', region),
+  ]
 }
 
 type Counted = {
@@ -184,6 +187,13 @@ function replicas(config: EnvironmentConfig): CostLine[] {
     return [
       instance(config, resource, replica.instance ?? config.database.instance, 'reads'),
       ...disk(config, resource, 'reads'),
+      line(config, {
+        resource,
+        what: 'health checks',
+        key: 'healthcheck.month',
+        quantity: 1,
+        purpose: 'reads',
+      }),
     ]
   })
 }

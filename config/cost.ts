@@ -24,25 +24,39 @@ export function estimateCost(config: EnvironmentConfig): Cost {
   }
 }
 
-/** One drill: a copy of the instance and its disk for as long as a drill takes. USD. */
-export function drillCost(config: EnvironmentConfig): number {
-  return (sum(copyLines(config).map(line => line.onDemand)) * ASSUMED.drillHours) / HOURS
+/** One drill in its region: a copy of the instance and its disk for as long as a drill takes. USD. */
+export function drillCost(config: EnvironmentConfig, region = config.region): number {
+  return (sum(copyLines(config, region).map(line => line.onDemand)) * ASSUMED.drillHours) / HOURS
 }
 
+/** A drill whose copy carries a known fault runs once a week, beside the drills that were asked for. */
+const CONTROL = { what: 'negative controls', every: 7 * 86_400 }
+
 function drillLines(config: EnvironmentConfig): CostLine[] {
-  return Object.entries(config.drills).map(([mode, drill]) => {
-    const quantity = (HOURS * 3_600) / drill.every
-    const price = drillCost(config)
+  const { region, standbyRegion } = config
+  const home = config.drills['bad-write']
+  const away = config.drills['region-loss']
+  return [
+    ...(home
+      ? [
+          { what: 'bad-write drills', every: home.every, region },
+          { ...CONTROL, region },
+        ]
+      : []),
+    ...(away ? [{ what: 'region-loss drills', every: away.every, region: standbyRegion }] : []),
+  ].map(({ what, every, region }) => {
+    const quantity = (HOURS * 3_600) / every
+    const price = drillCost(config, region)
     const onDemand = price * quantity
     return {
       resource: `${config.name} drills`,
-      region: config.region,
-      what: `${mode} drills`,
+      region,
+      what,
       quantity,
       price,
       onDemand,
       reserved: onDemand,
-      purpose: 'proof',
+      purpose: 'proof' as const,
     }
   })
 }

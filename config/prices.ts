@@ -123,6 +123,7 @@ function everywhere(): Record<string, number> {
     'kms.key': 1,
     'secret.month': 0.4,
     'zone.month': 0.5,
+    'healthcheck.month': 0.5,
     'alarm.month': 0.1,
     'metric.month': 0.3,
   }

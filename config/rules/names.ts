@@ -9,8 +9,8 @@ const LONGEST_CACHE = 40
 const LONGEST_VAULT = 50
 /** S3: 3 to 63. */
 const LONGEST_BUCKET = 63
-/** `drill-<name>-<id>`: a drill's id is a date, a time and a few random characters. */
-const DRILL_ID = 24
+/** `drill-<name>-<id>`: a drill's id has ten characters. */
+const DRILL_ID = 10
 
 const derived = (config: EnvironmentConfig) => [
   {

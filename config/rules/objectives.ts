@@ -133,6 +133,29 @@ const drillsMustHaveAnObjective: Rule = ({ objectives, drills }) =>
     ),
   )
 
+/** What `restore-drill` rehearses: at home and in the other region. */
+const REHEARSED: readonly Mode[] = ['bad-write', 'region-loss']
+
+const drillsMustRehearse: Rule = ({ drills }) =>
+  MODES.flatMap(mode =>
+    when(
+      drills[mode] !== undefined && !REHEARSED.includes(mode),
+      `drills['${mode}']`,
+      { every: writeDuration(drills[mode]?.every ?? 0) },
+      'no function rehearses this mode, so the drill would never run and never fail',
+      `schedule one of: ${REHEARSED.join(', ')}`,
+    ),
+  )
+
+const regionDrillMustHaveBothSides: Rule = ({ drills, standby, database }) =>
+  when(
+    drills['region-loss'] !== undefined && !(standby.enabled && database.backup.replicate),
+    "drills['region-loss']",
+    { every: writeDuration(drills['region-loss']?.every ?? 0) },
+    'this drill restores replicated backups in the other region and compares them with the standby: one of them is not there',
+    'set standby.enabled and database.backup.replicate to true, or remove the drill',
+  )
+
 const DAY = 24 * HOUR
 
 const drillsMustComeRound: Rule = ({ drills }) =>
@@ -194,6 +217,8 @@ export const OBJECTIVES: readonly Rule[] = [
   mustBeStated,
   badWriteMustBeDrilled,
   drillsMustHaveAnObjective,
+  drillsMustRehearse,
+  regionDrillMustHaveBothSides,
   drillsMustComeRound,
   drillsMustCompare,
   evidenceMustReachBack,

@@ -16,7 +16,7 @@ export function parseBackupWindow(text: string): Span | undefined {
   const [h1 = 0, m1 = 0, h2 = 0, m2 = 0] = match.slice(1).map(Number)
   const from = h1 * 60 + m1
   const until = h2 * 60 + m2
-  return [from, until > from ? until : until + 24 * 60]
+  return [from, until >= from ? until : until + 24 * 60]
 }
 
 /** `ddd:hh:mm-ddd:hh:mm` as minutes of the week; `undefined` when it is none. */
@@ -28,7 +28,7 @@ export function parseMaintenanceWindow(text: string): Span | undefined {
   if (!DAYS.includes(match[1] ?? '') || !DAYS.includes(match[4] ?? '')) return undefined
   const from = minute(match[1], match[2], match[3])
   const until = minute(match[4], match[5], match[6])
-  return [from, until > from ? until : until + WEEK_MINUTES]
+  return [from, until >= from ? until : until + WEEK_MINUTES]
 }
 
 const backupMustBeAWindow: Rule = ({ database: { backup } }) => {

@@ -95,11 +95,17 @@ test('prices a drill as a copy that lives three hours', () => {
   expect(drillCost(config)).toBeCloseTo(3 * 0.22475 + (100 * 0.115 * 3) / 730, 6)
 })
 
-test('counts as many drills a month as are asked for', () => {
-  expect(of({ drills: { 'bad-write': { every: '1d' } } }, 'shop-prod drills')[0]?.quantity).toBeCloseTo(
-    30.4,
-    1,
-  )
+test('counts the drills that are asked for and a negative control a week', () => {
+  const lines = of({ drills: { 'bad-write': { every: '1d' } } }, 'shop-prod drills')
+  expect(lines.map(line => [line.what, Math.round(line.quantity * 10) / 10])).toEqual([
+    ['bad-write drills', 30.4],
+    ['negative controls', 4.3],
+  ])
+})
+
+test('counts a region drill where its copy runs', () => {
+  const lines = of({ drills: { 'region-loss': { every: '14d' } } }, 'shop-prod drills')
+  expect(lines.at(-1)).toMatchObject({ what: 'region-loss drills', region: 'us-west-2' })
 })
 
 describe('prices', () => {

@@ -351,6 +351,20 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       /at least 30 minutes/,
     ],
     [
+      'refuses a backup window without length',
+      { database: { backup: { window: '03:30-03:30' } } },
+      { database: { backup: { window: '23:45-00:15' } } },
+      'database.backup.window',
+      /at least 30 minutes/,
+    ],
+    [
+      'refuses a maintenance window without length',
+      { database: { maintenanceWindow: 'sun:05:30-sun:05:30' } },
+      { database: { maintenanceWindow: 'sun:23:30-mon:00:30' } },
+      'database.maintenanceWindow',
+      /at least 30 minutes/,
+    ],
+    [
       'refuses a maintenance window that is none',
       { database: { maintenanceWindow: 'Sun:05:30-Sun:06:30' } },
       { database: { maintenanceWindow: 'sat:23:30-sun:00:30' } },
@@ -379,7 +393,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ],
     [
       'refuses a backup window that blocks the vault’s snapshot',
-      { database: { backup: { window: '02:30-03:30' } } },
+      { database: { backup: { window: '03:00-03:30' } } },
       { database: { backup: { window: '03:01-03:31' } } },
       'database.backup.window',
       /AWS Backup starts a snapshot at 02:00/,
@@ -392,9 +406,29 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       /AWS Backup starts a snapshot at 08:00/,
     ],
     [
+      'sees a snapshot that starts inside the backup window',
+      { database: { backup: { window: '01:31-02:01' } } },
+      { database: { backup: { window: '01:30-02:00' } } },
+      'database.backup.window',
+      /AWS Backup starts a snapshot at 02:00/,
+    ],
+    [
+      'refuses a maintenance window of a whole day',
+      {
+        vault: { enabled: false },
+        database: { maintenanceWindow: 'sun:04:30-mon:04:30' },
+      },
+      {
+        vault: { enabled: false },
+        database: { maintenanceWindow: 'sun:04:30-mon:03:30' },
+      },
+      'database.maintenanceWindow',
+      /less than a day/,
+    ],
+    [
       'refuses to keep no backups',
       { database: { backup: { retention: '0d' } } },
-      { database: { backup: { retention: '7d' } } },
+      { database: { backup: { retention: '1d' } }, drills: { 'bad-write': { every: '1d' } } },
       'database.backup.retention',
       /1 to 35 days/,
     ],
@@ -408,7 +442,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     [
       'refuses a retention of a day and a half',
       { vault: { retention: '36h' } },
-      { vault: { retention: '48h' } },
+      { vault: { retention: '24h' } },
       'vault.retention',
       /whole days/,
     ],
@@ -652,13 +686,38 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ],
     [
       'refuses a drill without an objective',
-      { drills: { 'account-loss': { every: '7d' } } },
-      {
-        drills: { 'account-loss': { every: '7d' } },
-        objectives: { 'account-loss': { rpo: '1d', rto: '1d' } },
-      },
-      "drills['account-loss']",
+      { objectives: { 'region-loss': undefined }, drills: { 'region-loss': { every: '7d' } } },
+      { drills: { 'region-loss': { every: '7d' } } },
+      "drills['region-loss']",
       /nothing to be measured against/,
+    ],
+    [
+      'refuses a drill that no function runs',
+      { drills: { 'instance-loss': { every: '7d' } } },
+      { drills: { 'region-loss': { every: '7d' } } },
+      "drills['instance-loss']",
+      /would never run/,
+    ],
+    [
+      'refuses a region drill without a standby to compare with',
+      {
+        standby: { enabled: false },
+        objectives: { 'region-loss': { rpo: '1h', rto: '8h' } },
+        drills: { 'region-loss': { every: '7d' } },
+      },
+      {
+        objectives: { 'region-loss': { rpo: '1h', rto: '8h' } },
+        drills: { 'region-loss': { every: '7d' } },
+      },
+      "drills['region-loss']",
+      /compares them with the standby/,
+    ],
+    [
+      'refuses a region drill without a backup to restore',
+      { database: { backup: { replicate: false } }, drills: { 'region-loss': { every: '7d' } } },
+      { database: { backup: { replicate: true } }, drills: { 'region-loss': { every: '7d' } } },
+      "drills['region-loss']",
+      /restores replicated backups/,
     ],
     [
       'refuses drills more than once a day',
@@ -761,10 +820,10 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   budget: [
     [
       'refuses an environment dearer than its budget',
-      { budget: { monthlyUsd: 990 } },
-      { budget: { monthlyUsd: 991 } },
+      { budget: { monthlyUsd: 993 } },
+      { budget: { monthlyUsd: 994 } },
       'budget.monthlyUsd',
-      /costs about \$991 a month; the most for shop-prod cache cache.r7g.large hours \$384/,
+      /costs about \$994 a month; the most for shop-prod cache cache.r7g.large hours \$384/,
     ],
     [
       'refuses a price that nobody knows, instead of counting nothing',
