@@ -111,6 +111,9 @@ function verbsOf(composition: Composition, deploy: Twin['deploy']): Record<strin
     deploy: async ({ directory, only }: { directory: string; only?: string[] }, say) =>
       deploy(selectStacks(readAssembly(directory), only ?? []), say),
     status: () => composition.status(),
+    // What CloudFormation's DescribeStacks tells on AWS.
+    outputs: ({ region, stack }: { region: string; stack: string }) =>
+      composition.stacks.get(`${region}/${stack}`)?.outputs ?? {},
     ...composition.verbs,
   }
 }

@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { loadEnvironment } from '../../config/environments.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
-import { folderAt } from '../../twin/state/folder.ts'
+import { callControl } from '../../twin/control/client.ts'
 import { chooseTarget, type LiveTwin, type TargetOptions } from '../target.ts'
+import { controlOf } from '../twin-process.ts'
 
 /** The environment's home region, or the other one. */
 export type Place = 'home' | 'standby'
@@ -66,7 +65,7 @@ async function readOutput(
   name: string,
 ): Promise<string> {
   const stack = `${config.name}-${place === 'home' ? 'recovery' : 'standby-recovery'}`
-  const outputs = twin ? twinOutputs(twin, region, stack) : await awsOutputs(region, stack)
+  const outputs = await (twin ? twinOutputs(twin, region, stack) : awsOutputs(region, stack))
   const value = outputs[name]
   if (value !== undefined) return value
   throw new Refusal(
@@ -90,8 +89,6 @@ async function awsOutputs(region: string, stack: string): Promise<Outputs> {
   }
 }
 
-function twinOutputs(twin: LiveTwin, region: string, stack: string): Outputs {
-  const file = join(folderAt(twin.root).of('deploy'), 'stacks.json')
-  const stacks = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { outputs: Outputs } | undefined>
-  return stacks[`${region}/${stack}`]?.outputs ?? {}
+function twinOutputs(twin: LiveTwin, region: string, stack: string): Promise<Outputs> {
+  return callControl<Outputs>(controlOf(twin), 'outputs', { region, stack })
 }
