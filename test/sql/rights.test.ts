@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type Lab, openLab } from '../lambdas/examine/lab.ts'
+import { type Lab, openLab } from '../../bench/lab.ts'
 
 describe.each([18, 17] as const)('on PostgreSQL %i', version => {
   let lab: Lab

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
+import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { CanariesAnswer, FaultKind, MarkAnswer } from '../../../lambdas/examine/request.ts'
 import type { BaseBackup } from '../../../twin/postgres/base-backup.ts'
 import type { Settings } from '../../../twin/postgres/settings.ts'
-import { type DrillOptions, type Examination, examineCopy, marked, task } from './drill.ts'
-import { type Lab, openLab, type Server } from './lab.ts'
 
 describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
   let lab: Lab

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { task } from '../../../bench/examination.ts'
+import { type Lab, openLab, type Server, sidesOf } from '../../../bench/lab.ts'
 import { refuseUnlessCopy } from '../../../lambdas/examine/guard.ts'
 import { FAULTS } from '../../../lambdas/examine/request.ts'
-import { task } from './drill.ts'
-import { type Lab, openLab, type Server, sidesOf } from './lab.ts'
 
 let lab: Lab
 let copy: Server
@@ -104,10 +104,12 @@ test('quarantine touches nothing that is not a proven copy, and says so', async 
 
 test('quarantine drops leftover slots, disables subscriptions and sees strangers', async () => {
   await copy.cluster.query(`select pg_create_physical_replication_slot('leftover')`)
-  await copy.run(
-    `create subscription s connection 'host=127.0.0.1 port=1' publication p with (connect = false)`,
+  const master = await copy.connect('master')
+  await master.query(
+    `create subscription s connection 'host=127.0.0.1 port=1 user=x password=x' publication p with (connect = false)`,
   )
-  await copy.run('alter subscription s enable')
+  await master.query('alter subscription s enable')
+  await master.end()
   const stranger = await copy.connect('master')
   try {
     const { checks } = await task(

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
+import { type Examination, examineCopy, marked } from '../../../bench/examination.ts'
+import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { MarkAnswer } from '../../../lambdas/examine/request.ts'
-import { type Examination, examineCopy, marked } from './drill.ts'
-import { type Lab, openLab, type Server } from './lab.ts'
 
 /** Tables made before the backup, with rows. Each is named after what it is a trap for. */
 const BEFORE = `

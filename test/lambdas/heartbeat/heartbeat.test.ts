@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { type Lab, openLab } from '../../../bench/lab.ts'
 import { refuseSilence, runHeartbeats } from '../../../lambdas/heartbeat/heartbeat.ts'
-import { type Lab, openLab } from '../examine/lab.ts'
 
 let lab: Lab
 beforeAll(async () => {

@@ -2,9 +2,9 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type Lab, openLab } from '../../../bench/lab.ts'
 import { migrate } from '../../../lambdas/migrate/migrate.ts'
 import { MIGRATIONS } from '../../../sql/migrations.ts'
-import { type Lab, openLab } from '../examine/lab.ts'
 
 let lab: Lab
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { examine } from '../../../lambdas/examine/examine.ts'
+import { examine } from '../lambdas/examine/examine.ts'
 import {
   addTables,
   type BlockRange,
@@ -10,8 +10,8 @@ import {
   type TableResult,
   type TaskName,
   type Tasks,
-} from '../../../lambdas/examine/request.ts'
-import type { Check } from '../../../lambdas/runtime/verdict.ts'
+} from '../lambdas/examine/request.ts'
+import type { Check } from '../lambdas/runtime/verdict.ts'
 import { type Server, sidesOf } from './lab.ts'
 
 /** Asks one task, with the sides that the request names. */
