@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -53,7 +53,8 @@ export async function recover(options: RecoverOptions): Promise<Cluster> {
     await untilPromoted(cluster, Date.now() + timeout)
   } catch (error) {
     await cluster.kill()
-    throw error
+    const end = readFileSync(join(to, 'postgresql.log'), 'utf8').slice(-2000)
+    throw new StartFailure(`${(error as Error).message}\n${end}`, { cause: error })
   }
   cluster.reload(options.settings ?? {})
   return cluster

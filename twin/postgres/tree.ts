@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { chown, copyFile, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unprivileged } from './account.ts'
+import { makePrivateFolder, unprivileged } from './account.ts'
 
 /** Files that may vanish while a running cluster is copied. */
 const isGone = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -22,6 +22,7 @@ export async function copyTree(from: string, to: string, options: CopyOptions = 
   const give = async (path: string) => {
     if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
   }
+  makePrivateFolder(to)
   const folders: string[] = ['']
   const visit = async (folder: string): Promise<void> => {
     await mkdir(join(to, folder), { recursive: true, mode: 0o700 })

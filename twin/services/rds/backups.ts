@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { makePrivateFolder } from '../../postgres/account.ts'
 import { archivedSegments } from '../../postgres/archive.ts'
 import { baseBackup } from '../../postgres/base-backup.ts'
@@ -160,49 +160,65 @@ async function prune(rds: Rds, region: string, resourceId: string): Promise<void
   }
 }
 
+/** Copies that are being brought up to date: a second round waits for its turn by coming later. */
+const underWay = new Set<string>()
+
 /** Brings new bases and segments to the regions that keep a copy. Only whole files count there. */
 export async function replicateBackups(rds: Rds, record: InstanceRecord): Promise<void> {
-  const source = rds.backups.get(keyOf(record.region, record.resourceId))
-  if (!source) return
   const copies = rds.backups
     .values()
     .filter(
       copy =>
         copy.resourceId === record.resourceId &&
         copy.region !== record.region &&
-        copy.status === 'replicating',
+        copy.status === 'replicating' &&
+        !rds.faults.lostRegions.has(copy.region),
     )
   for (const copy of copies) {
-    if (rds.faults.lostRegions.has(copy.region)) continue
-    const bases: BaseRecord[] = []
-    for (const base of source.bases) {
-      const dir = join(
-        backupFolder(rds, copy.region, copy.resourceId),
-        'base',
-        base.dir.split('/').at(-1) ?? '',
-      )
-      if (!existsSync(dir)) await copyWhole(base.dir, dir)
-      bases.push({ ...base, dir })
+    if (underWay.has(copy.id)) continue
+    underWay.add(copy.id)
+    try {
+      await replicateTo(rds, record, copy)
+    } finally {
+      underWay.delete(copy.id)
     }
-    const there = new Set(archivedSegments(copy.archive))
-    const missing = archivedSegments(source.archive).filter(segment => !there.has(segment))
-    const wanted = new Set(missing)
-    if (missing.length > 0) {
-      const incoming = join(backupFolder(rds, copy.region, copy.resourceId), 'incoming')
-      await copyTree(source.archive, incoming, { skip: name => !wanted.has(name.replace(/\.gz$/, '')) })
-      makePrivateFolder(copy.archive)
-      for (const name of await readdir(incoming)) await rename(join(incoming, name), join(copy.archive, name))
-    }
-    const current = rds.backups.get(keyOf(copy.region, copy.resourceId))
-    if (current)
-      rds.backups.set(keyOf(copy.region, copy.resourceId), {
-        ...current,
-        bases,
-        latest: source.latest,
-        instance: source.instance,
-        instanceId: source.instanceId,
-      })
   }
+}
+
+async function replicateTo(rds: Rds, record: InstanceRecord, copy: BackupRecord): Promise<void> {
+  // The moment that the source has reached is read before its segments are listed: they hold at least that much.
+  const source = rds.backups.get(keyOf(record.region, record.resourceId))
+  if (!source) return
+  const bases: BaseRecord[] = []
+  for (const base of source.bases) {
+    const dir = join(backupFolder(rds, copy.region, copy.resourceId), 'base', basename(base.dir))
+    if (!existsSync(dir)) await copyWhole(base.dir, dir)
+    bases.push({ ...base, dir })
+  }
+  const wanted = new Set(missingSegments(source, copy))
+  if (wanted.size > 0) {
+    const incoming = join(backupFolder(rds, copy.region, copy.resourceId), 'incoming')
+    await rm(incoming, { recursive: true, force: true })
+    await copyTree(source.archive, incoming, { skip: name => !wanted.has(name.replace(/\.gz$/, '')) })
+    makePrivateFolder(copy.archive)
+    for (const name of await readdir(incoming)) await rename(join(incoming, name), join(copy.archive, name))
+  }
+  const current = rds.backups.get(keyOf(copy.region, copy.resourceId))
+  // A segment that was packed while it was copied comes with the next round; the window does not move before it.
+  const isComplete = missingSegments(source, copy).every(segment => !wanted.has(segment))
+  if (current)
+    rds.backups.set(keyOf(copy.region, copy.resourceId), {
+      ...current,
+      bases,
+      latest: isComplete ? source.latest : current.latest,
+      instance: source.instance,
+      instanceId: source.instanceId,
+    })
+}
+
+function missingSegments(source: BackupRecord, copy: BackupRecord): string[] {
+  const there = new Set(archivedSegments(copy.archive))
+  return archivedSegments(source.archive).filter(segment => !there.has(segment))
 }
 
 async function copyWhole(from: string, to: string): Promise<void> {
