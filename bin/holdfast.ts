@@ -17,6 +17,10 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/verify-backups.ts'),
   () => import('./commands/archive.ts'),
   () => import('./commands/down.ts'),
+  () => import('./commands/status.ts'),
+  () => import('./commands/logs.ts'),
+  () => import('./commands/fault.ts'),
+  () => import('./commands/schedule.ts'),
   () => import('./commands/reset.ts'),
 ]
 

@@ -67,6 +67,19 @@ export function controlOf(twin: TwinEndpoint): { url: string; secret: string } {
   return { url: twin.control, secret: twin.credentials.secretAccessKey }
 }
 
+/** Asks a running twin. Its refusals come as sentences, not as bugs of this process. */
+export async function askTwin<T>(twin: LiveTwin, verb: string, input: unknown = {}): Promise<T> {
+  try {
+    return await callControl<T>(controlOf(twin), verb, input)
+  } catch (error) {
+    const { message } = error as Error
+    if (message.includes('HINT:')) throw error
+    throw new Refusal('TwinRefused', message, `holdfast logs twin --env ${twin.environment}`, {
+      cause: error,
+    })
+  }
+}
+
 async function startTwinProcess(request: UpRequest, say: (text: string) => void) {
   const { stacks } = readAssembly(request.assembly)
   const [first] = stacks

@@ -78,6 +78,13 @@ export function tagList(tags: Readonly<Record<string, string>>): { Key: string; 
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
 }
 
+/** The generated name within `max` characters; the hash at its end stays, so that it is still nobody else's. */
+export function nameWithin({ generatedName }: Pick<Desired, 'generatedName'>, max: number): string {
+  if (generatedName.length <= max) return generatedName
+  const hash = generatedName.slice(-13)
+  return generatedName.slice(0, max - hash.length).replace(/-+$/, '') + hash
+}
+
 /** A stable short hash, in lower-case hexadecimal, of what makes a resource the one it is. */
 export function hashOf(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex')

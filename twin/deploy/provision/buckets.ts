@@ -1,4 +1,4 @@
-import { type Desired, keep, type Physical, type Provisioner, tagList } from '../provisioner.ts'
+import { type Desired, keep, nameWithin, type Physical, type Provisioner, tagList } from '../provisioner.ts'
 import { type Api, amount, createOrAdopt, flag, given, removeIfThere } from './api.ts'
 
 /** Buckets and their policies. */
@@ -94,7 +94,7 @@ export function bucketProvisioners(api: Api): Record<string, Provisioner> {
 }
 
 function nameOf(desired: Desired): string {
-  return String(desired.properties.BucketName ?? desired.generatedName.toLowerCase().slice(0, 63))
+  return String(desired.properties.BucketName ?? nameWithin(desired, 63).toLowerCase())
 }
 
 type Loose = Readonly<Record<string, unknown>>

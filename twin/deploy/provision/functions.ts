@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Alias, FunctionSettings } from '../../lambda/functions.ts'
 import { functionArn } from '../../lambda/functions.ts'
 import type { Lambda } from '../../lambda/lambda.ts'
-import { type Desired, keep, type Physical, type Provisioner, Replacement } from '../provisioner.ts'
+import {
+  type Desired,
+  keep,
+  nameWithin,
+  type Physical,
+  type Provisioner,
+  Replacement,
+} from '../provisioner.ts'
 
 type DurableConfig = { readonly ExecutionTimeout?: number; readonly RetentionPeriodInDays?: number }
 
@@ -11,7 +18,7 @@ export function functionProvisioners(lambda: Lambda): Record<string, Provisioner
   const { functions } = lambda
   const put = async (desired: Desired): Promise<Physical> => {
     const { properties, region, account, tags } = desired
-    const name = String(properties.FunctionName ?? desired.generatedName.slice(0, 64))
+    const name = String(properties.FunctionName ?? nameWithin(desired, 64))
     functions.put({ region, account, name }, assetOf(desired), settingsOf(desired, name), tags)
     const reserved = properties.ReservedConcurrentExecutions
     functions.save({

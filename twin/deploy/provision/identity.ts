@@ -1,11 +1,19 @@
 import type { RoleRecord, Roles } from '../../iam/roles.ts'
-import { type Desired, hashOf, type Physical, type Provisioner, type Stored, tagsOf } from '../provisioner.ts'
+import {
+  type Desired,
+  hashOf,
+  nameWithin,
+  type Physical,
+  type Provisioner,
+  type Stored,
+  tagsOf,
+} from '../provisioner.ts'
 
 /** Roles and their policies. Users and groups have no place in a stack of functions. */
 export function identityProvisioners(roles: Roles): Record<string, Provisioner> {
   const putRole = async (desired: Desired): Promise<Physical> => {
     const { properties, account } = desired
-    const name = String(properties.RoleName ?? desired.generatedName.slice(0, 64))
+    const name = String(properties.RoleName ?? nameWithin(desired, 64))
     const path = String(properties.Path ?? '/')
     const arn = `arn:aws:iam::${account}:role${path}${name}`
     const before = roles.records.get(arn)

@@ -1,7 +1,7 @@
 import type { CreateScheduleInput } from '@aws-sdk/client-scheduler'
 import { type Scheduler, type SchedulerDeps, scheduleArn } from '../../services/scheduler/scheduler.ts'
 import { groupArn, readSchedule } from '../../services/scheduler/service.ts'
-import { type Desired, keep, type Physical, type Provisioner } from '../provisioner.ts'
+import { type Desired, keep, nameWithin, type Physical, type Provisioner } from '../provisioner.ts'
 
 /** Schedules and their groups. */
 export function scheduleProvisioners(
@@ -9,7 +9,7 @@ export function scheduleProvisioners(
   groups: SchedulerDeps['groups'],
 ): Record<string, Provisioner> {
   const put = async (desired: Desired): Promise<Physical> => {
-    const Name = String(desired.properties.Name ?? desired.generatedName.slice(-64))
+    const Name = String(desired.properties.Name ?? nameWithin(desired, 64))
     const schedule = readSchedule({ ...desired.properties, Name } as CreateScheduleInput, desired)
     const known = scheduler
       .all()
@@ -34,8 +34,9 @@ export function scheduleProvisioners(
     },
     'AWS::Scheduler::ScheduleGroup': {
       kind: 'real',
-      create: async ({ properties, generatedName, region, account }) => {
-        const name = String(properties.Name ?? generatedName.slice(-64))
+      create: async desired => {
+        const { properties, region, account } = desired
+        const name = String(properties.Name ?? nameWithin(desired, 64))
         const key = `${region}/${name}`
         if (!groups.has(key)) groups.set(key, { region, account, name, createdAt: Date.now() })
         return { ref: name, attributes: { Arn: groupArn({ region, account }, name), State: 'ACTIVE' } }
