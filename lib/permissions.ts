@@ -138,13 +138,12 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
   const evidence = bucketArn(config, 'evidence', region)
   const copies = copiesArn(place)
   const requestTag = { StringLike: { [`aws:RequestTag/${TAGS.drill}`]: '*' } }
+  const restoring = DRILL.restore.filter(action => action !== TAGGING)
   return [
     allow(DRILL.look, ['*'], { StringEquals: { 'aws:RequestedRegion': [region] } }),
-    allow(
-      DRILL.restore.filter(action => action !== TAGGING),
-      restoreResources(place),
-      requestTag,
-    ),
+    // The tag is asked of what is made, not of what it is made from: what a restore reads is tagged by nobody's request.
+    allow(restoring, restoreResources(place)),
+    allow(restoring, [copies], requestTag),
     allow([TAGGING], [copies], requestTag),
     allow(DRILL.own, [copies], carriesDrillTag()),
     // The restored disk is encrypted with the key of its source; RDS takes a grant in the caller's name.
@@ -192,7 +191,6 @@ function restoreResources(place: Place): string[] {
   const { name } = config
   return [
     rdsArn(config, region, 'db', name),
-    copiesArn(place),
     rdsArn(config, region, 'pg', drillGroup(config)),
     rdsArn(config, region, 'subgrp', name),
     rdsArn(config, region, 'og', 'default:*'),
