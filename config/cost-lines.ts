@@ -34,8 +34,13 @@ export const ASSUMED = {
   /** Hours that a drill's copy lives: restore, comparison, evidence. */
   drillHours: 3,
   logGibAMonth: 10,
-  alarms: 40,
+  /** Alarms of an environment with one instance, and of each further one. A test compares with what is synthesized. */
+  alarms: 120,
+  alarmsAnInstance: 30,
+  compositeAlarms: 45,
+  compositeAlarmsAnInstance: 12,
   metrics: 25,
+  dashboards: 2,
   /** GiB of memory of a function, for the minute-by-minute ones. */
   functionGib: 0.25,
 } as const
@@ -295,11 +300,18 @@ function archive(config: EnvironmentConfig): CostLine[] {
 }
 
 function watching(config: EnvironmentConfig): CostLine[] {
-  const { name } = config
+  const { name, database, standby } = config
+  const further = database.replicas.length + (standby.enabled ? 1 : 0)
   const count = (what: string, key: string, quantity: number) =>
     line(config, { resource: `${name} watching`, what, key, quantity, purpose: 'proof' })
   return [
-    count('alarms', 'alarm.month', ASSUMED.alarms),
+    count('alarms', 'alarm.month', ASSUMED.alarms + ASSUMED.alarmsAnInstance * further),
+    count(
+      'composite alarms',
+      'composite-alarm.month',
+      ASSUMED.compositeAlarms + ASSUMED.compositeAlarmsAnInstance * further,
+    ),
+    count('dashboards', 'dashboard.month', ASSUMED.dashboards),
     count('custom metrics', 'metric.month', ASSUMED.metrics),
     count('GiB of logs', 'logs.gib', ASSUMED.logGibAMonth),
     // The heartbeat writes a row a second: its function runs the whole minute, every minute.

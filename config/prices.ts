@@ -125,6 +125,8 @@ function everywhere(): Record<string, number> {
     'zone.month': 0.5,
     'healthcheck.month': 0.5,
     'alarm.month': 0.1,
+    'composite-alarm.month': 0.5,
+    'dashboard.month': 3,
     'metric.month': 0.3,
   }
 }

@@ -97,7 +97,7 @@ function purposes(estimate: Cost): string {
 function footnotes(): string {
   return [
     `List prices of ${PRICES_OF} in USD without tax; sources in config/prices.ts. Reserved prices are estimates by family.`,
-    `Assumed: disks ${ASSUMED.filled * 100} % full, ${ASSUMED.changedADay * 100} % of the data changed a day, ${ASSUMED.alarms} alarms, ${ASSUMED.metrics} metrics, ${ASSUMED.logGibAMonth} GiB of logs.`,
+    `Assumed: disks ${ASSUMED.filled * 100} % full, ${ASSUMED.changedADay * 100} % of the data changed a day, ${ASSUMED.metrics} metrics, ${ASSUMED.logGibAMonth} GiB of logs.`,
     'Not counted: traffic between zones and to the internet, exports, CPU credits, support.',
   ].join('\n')
 }

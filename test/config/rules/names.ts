@@ -1,0 +1,81 @@
+import type { Case } from './case.ts'
+
+export const NAMES: readonly Case[] = [
+  [
+    'refuses an app name that makes a derived AWS name too long',
+    { app: 'a23456789012345678901234567' },
+    { app: 'a2345678901234567890123456' },
+    'app',
+    /"a23.*-prod-evidence-111111111111-us-east-1" of the bucket in us-east-1 has 64 characters, AWS takes 63/,
+  ],
+  [
+    'refuses a replica whose identifier RDS would not take',
+    { database: { replicas: [{ name: `r${'x'.repeat(53)}` }] } },
+    { database: { replicas: [{ name: `r${'x'.repeat(52)}` }] } },
+    'database.replicas[0].name',
+    /longer than the 63 characters/,
+  ],
+  [
+    'refuses an app that would let drills delete production',
+    { app: 'drill' },
+    { app: 'drills' },
+    'app',
+    /production would be called "drill-prod"/,
+  ],
+  [
+    'refuses two replicas of one name',
+    { database: { replicas: [{ name: 'read' }, { name: 'read' }] } },
+    { database: { replicas: [{ name: 'read' }, { name: 'read-2' }] } },
+    'database.replicas[1].name',
+    /another replica has this name/,
+  ],
+  [
+    'refuses a replica that takes the standby’s name',
+    { database: { replicas: [{ name: 'standby' }] } },
+    { database: { replicas: [{ name: 'standby-2' }] } },
+    'database.replicas[0].name',
+    /the standby database/,
+  ],
+  [
+    'refuses a database name with a hyphen',
+    { database: { name: 'my-app' } },
+    { database: { name: 'my_app' } },
+    'database.name',
+    /1 to 63 letters, digits and underscores/,
+  ],
+  [
+    'refuses a database that exists already',
+    { database: { name: 'postgres' } },
+    { database: { name: 'postgres2' } },
+    'database.name',
+    /exists already or a reserved word/,
+  ],
+  [
+    'refuses a reserved word as a database name',
+    { database: { name: 'Order' } },
+    { database: { name: 'orders' } },
+    'database.name',
+    /reserved word/,
+  ],
+  [
+    'refuses a master name of 17 characters',
+    { database: { masterUsername: 'a2345678901234567' } },
+    { database: { masterUsername: 'a234567890123456' } },
+    'database.masterUsername',
+    /1 to 16 letters/,
+  ],
+  [
+    'refuses a reserved master name',
+    { database: { masterUsername: 'admin' } },
+    { database: { masterUsername: 'administrator' } },
+    'database.masterUsername',
+    /reserved by RDS/,
+  ],
+  [
+    'refuses an owner that no tag can hold',
+    { owner: 'R&D' },
+    { owner: 'R+D @ shop' },
+    'owner',
+    /a tag takes/,
+  ],
+]

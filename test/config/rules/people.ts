@@ -1,0 +1,56 @@
+import type { Case } from './case.ts'
+
+export const PEOPLE: readonly Case[] = [
+  [
+    'refuses the pager’s URL where its name belongs',
+    { paging: { pageUrlParameter: 'https://events.pagerduty.com/integration/abc' } },
+    { paging: { pageUrlParameter: '/shop/prod/pager' } },
+    'paging.pageUrlParameter',
+    /the URL itself is a secret/,
+  ],
+  [
+    'refuses an address that is none',
+    { paging: { warnEmail: 'ops' } },
+    { paging: { warnEmail: 'ops@shop.example' } },
+    'paging.warnEmail',
+    /no e-mail address/,
+  ],
+  [
+    'refuses a Slack workspace by name',
+    { paging: { slack: { workspaceId: 'shop', channelId: 'C0123456789' } } },
+    { paging: { slack: { workspaceId: 'T0123456789', channelId: 'C0123456789' } } },
+    'paging.slack.workspaceId',
+    /begins with T/,
+  ],
+  [
+    'refuses a Slack channel by name',
+    { paging: { slack: { workspaceId: 'T0123456789', channelId: '#ops' } } },
+    { paging: { slack: { workspaceId: 'T0123456789', channelId: 'C0123456789' } } },
+    'paging.slack.channelId',
+    /begins with C or G/,
+  ],
+  [
+    'refuses an assertion that writes',
+    { assertions: [{ name: 'orders', sql: 'delete from orders' }] },
+    { assertions: [{ name: 'orders', sql: 'select count(*) > 0 from orders;' }] },
+    'assertions[0].sql',
+    /only reads/,
+  ],
+  [
+    'refuses two assertions of one name',
+    {
+      assertions: [
+        { name: 'a', sql: 'select true' },
+        { name: 'a', sql: 'select true' },
+      ],
+    },
+    {
+      assertions: [
+        { name: 'a', sql: 'select true' },
+        { name: 'b', sql: 'select true' },
+      ],
+    },
+    'assertions[1].name',
+    /this name already/,
+  ],
+]
