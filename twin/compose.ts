@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
+import type { HealthCheckConfig } from '@aws-sdk/client-route-53'
 import { faultVerbs } from './control/fault-verbs.ts'
 import { scheduleVerbs } from './control/schedule-verbs.ts'
 import type { Verb } from './control/server.ts'
@@ -15,10 +16,15 @@ import { createRoles, type ManagedPolicyRecord, type RoleRecord } from './iam/ro
 import { invokeQuestion, Lambda } from './lambda/lambda.ts'
 import { openerFor, type TwinOptions } from './options.ts'
 import { openAuthority } from './postgres/authority.ts'
+import { createCloudFormation, type DeployedStack } from './services/cloudformation/service.ts'
+import type { Alarm } from './services/cloudwatch/alarms.ts'
+import { createCloudWatch } from './services/cloudwatch/service.ts'
 import { createKms } from './services/kms/service.ts'
 import { createLambdaService } from './services/lambda/service.ts'
+import { createLogs } from './services/logs/service.ts'
 import type { RdsEvent } from './services/rds/options.ts'
 import { createRds } from './services/rds/rds.ts'
+import { createRoute53 } from './services/route53/service.ts'
 import { createS3 } from './services/s3/service.ts'
 import { type Schedule, Scheduler } from './services/scheduler/scheduler.ts'
 import { createSchedulerService } from './services/scheduler/service.ts'
@@ -50,6 +56,8 @@ export type Composition = ProvisionerDeps & {
   stop(): Promise<void>
 }
 
+const ALARM_TICK_MS = 10_000
+
 /** Puts the parts of a twin together, each on what it left in the folder. */
 export async function composeServices(
   options: TwinOptions,
@@ -67,6 +75,7 @@ export async function composeServices(
   const stacks = deployed<StackRecord>('stacks')
   const authority = await openAuthority(folder.of('tls'), regions)
   let endpoint = ''
+  let ticking: NodeJS.Timeout | undefined
 
   const authorizer: Authorizer = options.noIam
     ? allowEverything
@@ -138,7 +147,37 @@ export async function composeServices(
     },
   })
   const sts = createSts({ ...base('sts'), roles, identities })
+  const cloudwatch = createCloudWatch({
+    ...base('cloudwatch'),
+    dir: folder.of('cloudwatch'),
+    act: ({ actionArn, alarmArn, region, subject, message }) =>
+      notify('cloudwatch.amazonaws.com', actionArn, region, alarmArn, { subject, body: message }),
+  })
+  const logs = createLogs({ ...base('logs'), dir: folder.of('logs-data'), onLine: cloudwatch.ingest })
+  const route53 = createRoute53({
+    ...base('route53'),
+    isHealthy: config => isAlarmCalm(cloudwatch.ringing(), config),
+  })
   const subscriptions = deployed<EventSubscription>('event-subscriptions')
+  // What a service of AWS sends to a topic or a function, if the policy of that resource lets it.
+  const notify = async (
+    service: string,
+    target: string,
+    region: string,
+    source: string,
+    message: { readonly subject: string; readonly body: string },
+  ) => {
+    const isTopic = target.startsWith('arn:aws:sns:')
+    const question = {
+      action: isTopic ? 'sns:Publish' : 'lambda:InvokeFunction',
+      resource: target,
+      context: { 'aws:SourceArn': source, 'aws:SourceAccount': account },
+    }
+    if (!authorizer.allowsService(service, question, region).allowed)
+      throw new Error(`${target} does not let ${service} in`)
+    if (isTopic) await sns.publish(target, message)
+    else lambda.invokeLater(lambda.functions.resolve(region, account, target), message.body)
+  }
   const rds = createRds({
     root: folder.root,
     account,
@@ -180,17 +219,23 @@ export async function composeServices(
       })
       return ARN
     },
+    emitMetric: ({ region, namespace, name, dimensions, value, unit }) =>
+      cloudwatch.put({
+        region,
+        namespace,
+        name,
+        dimensions,
+        unit,
+        at: clock(),
+        values: [[value, 1]],
+        resolution: 60,
+      }),
     emitEvent: event => {
-      const { region } = event
-      for (const { topicArn, name } of subscribersOf(subscriptions, event)) {
-        const question = { action: 'sns:Publish', resource: topicArn }
-        if (!authorizer.allowsService('events.rds.amazonaws.com', question, region).allowed)
-          log(`event subscription ${name}: ${topicArn} does not let RDS publish`)
-        else
-          void sns
-            .publish(topicArn, { subject: 'RDS Notification Message', body: eventMessage(event) })
-            .catch(error => log(`event subscription ${name}: ${error}`))
-      }
+      for (const { topicArn, name } of subscribersOf(subscriptions, event))
+        void notify('events.rds.amazonaws.com', topicArn, event.region, event.sourceArn, {
+          subject: 'RDS Notification Message',
+          body: eventMessage(event),
+        }).catch(error => log(`event subscription ${name}: ${error.message}`))
     },
     log,
   })
@@ -208,8 +253,19 @@ export async function composeServices(
         ...(sessionToken ? { sessionToken } : {}),
       }
     },
-    ingestMetrics: () => {},
-    putMetric: () => {},
+    onLine: (region, logGroup, stream, message) =>
+      logs.append(region, logGroup, stream, [{ at: clock(), message }]),
+    putMetric: (region, functionName, { name, value, unit }) =>
+      cloudwatch.put({
+        region,
+        namespace: 'AWS/Lambda',
+        name,
+        dimensions: { FunctionName: functionName },
+        unit,
+        at: clock(),
+        values: [[value, 1]],
+        resolution: 60,
+      }),
     watch: options.guard,
     judge,
     deliver: async (target, body, role) => {
@@ -251,6 +307,10 @@ export async function composeServices(
     ssm,
     sns.service,
     sts,
+    cloudwatch.service,
+    logs.service,
+    route53.service,
+    createCloudFormation({ account, stacks: region => deployedStacks(stacks, resources, region) }),
     createLambdaService(lambda),
     createSchedulerService(scheduler, scheduleGroups),
   ]
@@ -278,18 +338,44 @@ export async function composeServices(
     },
     resume: async () => {
       await rds.open()
+      ticking = setInterval(() => cloudwatch.tick(), ALARM_TICK_MS)
       lambda.resume()
       if (!options.pauseSchedules) scheduler.resume()
     },
     status: () => readStatus(parts),
     stop: async () => {
+      clearInterval(ticking)
       scheduler.stop()
       await lambda.stop()
       await rds.close()
+      await cloudwatch.settle()
       await sns.settle()
       s3.close()
     },
   }
+}
+
+// A health check that watches an alarm is well while the alarm does not ring.
+function isAlarmCalm(ringing: readonly Alarm[], config: HealthCheckConfig): boolean {
+  const watched = config.AlarmIdentifier
+  return !watched || !ringing.some(alarm => alarm.name === watched.Name && alarm.region === watched.Region)
+}
+
+function deployedStacks(
+  stacks: Collection<StackRecord>,
+  resources: Collection<Stored>,
+  region: string,
+): DeployedStack[] {
+  return stacks
+    .values()
+    .filter(stack => stack.region === region)
+    .map(stack => ({
+      ...stack,
+      resources: resources
+        .values()
+        .filter(resource => resource.region === region && resource.stack === stack.name)
+        .map(({ logicalId, ref, type }) => ({ logicalId, physicalId: String(ref), type })),
+    }))
 }
 
 function eventMessage(event: RdsEvent): string {

@@ -11,6 +11,7 @@ import { type EventSubscription, eventSubscriptionProvisioner } from './provisio
 import { functionProvisioners } from './provision/functions.ts'
 import { identityProvisioners } from './provision/identity.ts'
 import { keyProvisioners } from './provision/keys.ts'
+import { logProvisioners } from './provision/logs.ts'
 import { messageProvisioners } from './provision/messages.ts'
 import { nameProvisioners } from './provision/names.ts'
 import { scheduleProvisioners } from './provision/schedules.ts'
@@ -43,6 +44,7 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...alarmProvisioners(api),
     ...databaseProvisioners(api),
     ...nameProvisioners(api),
+    ...logProvisioners(api),
     'AWS::RDS::EventSubscription': eventSubscriptionProvisioner(deps.subscriptions),
     'AWS::CloudFormation::CustomResource': customProvisioner(deps.lambda),
   }

@@ -41,9 +41,14 @@ export function functionEnvironment(
     AWS_LAMBDA_FUNCTION_VERSION: version.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(version.memorySize),
     AWS_LAMBDA_LOG_GROUP_NAME: version.logGroup,
-    AWS_LAMBDA_LOG_STREAM_NAME: `${version.lastModified.slice(0, 10).replaceAll('-', '/')}/[${version.version}]twin`,
+    AWS_LAMBDA_LOG_STREAM_NAME: logStreamOf(version),
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     LAMBDA_TASK_ROOT: version.codeDirectory,
     _HANDLER: version.handler,
   }
+}
+
+/** The stream that a version's lines go to; on AWS there is one a process. */
+export function logStreamOf({ version, lastModified }: FunctionVersion): string {
+  return `${lastModified.slice(0, 10).replaceAll('-', '/')}/[${version}]twin`
 }

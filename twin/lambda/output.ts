@@ -11,18 +11,14 @@ export type FunctionLog = {
   line(text: string): void
 }
 
-/** Opens the log in `file`. Every line that carries an embedded metric is handed to `ingest` as well, unparsed. */
-export function openFunctionLog(file: string, ingest: (line: string) => void): FunctionLog {
+/** Opens the log in `file`. Every line is handed to `onLine` as well. */
+export function openFunctionLog(file: string, onLine: (line: string) => void): FunctionLog {
   mkdirSync(dirname(file), { recursive: true })
-  const append = (text: string) => appendFileSync(file, `${new Date().toISOString()} ${text}\n`)
-  return {
-    file,
-    platform: append,
-    line: text => {
-      append(text)
-      if (text.includes('"_aws"')) ingest(text)
-    },
+  const append = (text: string) => {
+    appendFileSync(file, `${new Date().toISOString()} ${text}\n`)
+    onLine(text)
   }
+  return { file, platform: append, line: append }
 }
 
 /** Calls `onLine` for each line of the stream, without its end. The last one need not be ended. */

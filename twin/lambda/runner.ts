@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { functionEnvironment, type RoleKey } from './environment.ts'
+import { functionEnvironment, logStreamOf, type RoleKey } from './environment.ts'
 import type { FunctionRecord, FunctionVersion } from './functions.ts'
 import { type FunctionLog, openFunctionLog } from './output.ts'
 import { Pool, type PoolLimits } from './pool.ts'
@@ -28,9 +28,9 @@ export type RunnerDeps = {
   /** PEM file of the authority that signed the twin's PostgreSQL certificates. */
   readonly caFile: () => string
   readonly keyOf: (roleArn: string) => RoleKey
-  /** An embedded metric, as the line of JSON that a function printed. */
-  readonly ingestMetrics: (region: string, account: string, line: string) => void
-  readonly putMetric: (region: string, account: string, functionName: string, metric: LambdaMetric) => void
+  /** Told of every line of a function's log, as CloudWatch Logs gets it: embedded metrics are among them. */
+  readonly onLine: (region: string, logGroup: string, stream: string, line: string) => void
+  readonly putMetric: (region: string, functionName: string, metric: LambdaMetric) => void
   readonly watch: { started(pid: number): void; ended(pid: number): void }
   readonly limits?: PoolLimits
 }
@@ -68,10 +68,9 @@ export class Runner {
   async run(event: Event): Promise<Finished> {
     const { record, version } = event
     const requestId = event.requestId ?? randomUUID()
-    const log = this.log(record.region, record.account, record.name)
+    const log = this.log(record.region, record.name, version)
     const began = performance.now()
-    const count = (metric: LambdaMetric) =>
-      this.#deps.putMetric(record.region, record.account, record.name, metric)
+    const count = (metric: LambdaMetric) => this.#deps.putMetric(record.region, record.name, metric)
     let run: Awaited<ReturnType<Pool['run']>>
     try {
       run = await this.pool.run(
@@ -120,12 +119,15 @@ export class Runner {
     }
   }
 
-  log(region: string, account: string, name: string): FunctionLog {
-    const file = join(this.#deps.logs, region, `${name}.log`)
-    const open = this.#logs.get(file)
+  /** The log of a version: one file a function, one stream a version. */
+  log(region: string, name: string, version: FunctionVersion): FunctionLog {
+    const key = `${region}/${name}/${version.version}/${version.logGroup}`
+    const open = this.#logs.get(key)
     if (open) return open
-    const log = openFunctionLog(file, line => this.#deps.ingestMetrics(region, account, line))
-    this.#logs.set(file, log)
+    const log = openFunctionLog(join(this.#deps.logs, region, `${name}.log`), line =>
+      this.#deps.onLine(region, version.logGroup, logStreamOf(version), line),
+    )
+    this.#logs.set(key, log)
     return log
   }
 

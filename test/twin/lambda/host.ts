@@ -13,7 +13,7 @@ const runner = new Runner({
   endpoint: () => '',
   caFile: () => '',
   keyOf: () => ({ accessKeyId: 'a', secretAccessKey: 's' }),
-  ingestMetrics: () => {},
+  onLine: () => {},
   putMetric: () => {},
   watch: { started: () => {}, ended: () => {} },
 })

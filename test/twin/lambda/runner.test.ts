@@ -23,8 +23,10 @@ beforeEach(() => {
     endpoint: () => 'http://127.0.0.1:9',
     caFile: () => '/twin/ca.pem',
     keyOf: role => ({ accessKeyId: `AKIA-${role.split('/')[1]}`, secretAccessKey: 's' }),
-    ingestMetrics: (_region, _account, line) => embedded.push(line),
-    putMetric: (_region, _account, _name, metric) => counted.push(metric),
+    onLine: (_region, _group, _stream, line) => {
+      if (line.includes('_aws')) embedded.push(line)
+    },
+    putMetric: (_region, _name, metric) => counted.push(metric),
     watch: { started: () => {}, ended: () => {} },
   })
 })

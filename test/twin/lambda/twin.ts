@@ -27,7 +27,7 @@ export async function startLambda(folder: string, retryDelays: readonly number[]
       const { principal, secretAccessKey } = identities.forRole(role)
       return { accessKeyId: principal.accessKeyId, secretAccessKey }
     },
-    ingestMetrics: () => {},
+    onLine: () => {},
     putMetric: () => {},
     watch: { started: () => {}, ended: () => {} },
     judge: () => {},

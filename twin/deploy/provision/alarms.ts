@@ -3,7 +3,7 @@ import { type Api, amount, flag, given } from './api.ts'
 
 const AMOUNTS = ['Threshold', 'Period', 'EvaluationPeriods', 'DatapointsToAlarm']
 
-/** CloudWatch alarms, single and composite. */
+/** CloudWatch alarms, single and composite, and dashboards. */
 export function alarmProvisioners(api: Api): Record<string, Provisioner> {
   const put =
     (operation: string) =>
@@ -36,9 +36,22 @@ export function alarmProvisioners(api: Api): Record<string, Provisioner> {
     },
   })
   return {
+    'AWS::CloudWatch::Dashboard': dashboards(api),
     'AWS::CloudWatch::Alarm': provisioner('PutMetricAlarm'),
     'AWS::CloudWatch::CompositeAlarm': provisioner('PutCompositeAlarm'),
   }
+}
+
+function dashboards(api: Api): Provisioner {
+  const put = async ({ properties, region, generatedName }: Desired): Promise<Physical> => {
+    const DashboardName = String(properties.DashboardName ?? generatedName)
+    await api('monitoring', region, 'PutDashboard', {
+      DashboardName,
+      DashboardBody: properties.DashboardBody,
+    })
+    return { ref: DashboardName, attributes: {} }
+  }
+  return { kind: 'real', create: put, update: put, remove: async () => {} }
 }
 
 function metricQuery(query: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -39,6 +39,16 @@ export function nameProvisioners(api: Api): Record<string, Provisioner> {
         return before
       },
     },
+    'AWS::Route53::HealthCheck': {
+      kind: 'real',
+      create: async ({ properties, region, generatedName }) => {
+        const { HealthCheck } = await api('route53', region, 'CreateHealthCheck', {
+          CallerReference: generatedName,
+          HealthCheckConfig: properties.HealthCheckConfig,
+        })
+        return { ref: HealthCheck.Id, attributes: { HealthCheckId: HealthCheck.Id } }
+      },
+    },
     'AWS::Route53::RecordSet': {
       kind: 'real',
       create: upsert,
