@@ -9,9 +9,6 @@ export type Statement = {
   readonly expected: number
 }
 
-/** Fixed-width text: its comparison as text would forget the blanks that fill it up. */
-const BLANK_PADDED = 1042
-
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
@@ -82,17 +79,18 @@ function identify(relation: Relation, old: Tuple, values: (string | null)[]): st
     )
     return keys.join(' and ')
   }
-  const same = relation.columns.flatMap((column, index) =>
-    old[index] === undefined ? [] : [equals(column, use(old[index]))],
-  )
+  const same = relation.columns.flatMap((column, index) => {
+    const value = old[index]
+    if (value === undefined) return []
+    return [value === null ? `${quote(column.name)} is null` : equals(column, use(value))]
+  })
   const table = tableName(relation)
   return `ctid = (select ctid from only ${table} where ${same.join(' and ') || 'true'} limit 1)`
 }
 
+/** A cast to text is not what the stream holds: it writes true for t and 10.0.0.1/32 for 10.0.0.1, and drops blanks. */
 function equals(column: Column, place: string): string {
-  const name = quote(column.name)
-  if (column.type === BLANK_PADDED) return `${name} is not distinct from ${place}`
-  return `${name}::text is not distinct from ${place}::text`
+  return `pg_catalog.format('%s', ${quote(column.name)}) = ${place}`
 }
 
 const sent = (value: Value) => value ?? null

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { createZstdDecompress } from 'node:zlib'
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
 import { Transient } from '../failure.ts'
@@ -113,24 +113,14 @@ async function* provenBody(archive: Archive, stored: Stored): AsyncGenerator<Buf
 
 async function* inflate(pieces: AsyncIterable<Buffer>, key: string): AsyncGenerator<Buffer> {
   const inflater = createZstdDecompress()
-  const feeding = (async () => {
-    try {
-      for await (const piece of pieces)
-        if (!inflater.write(piece)) await new Promise(resolve => inflater.once('drain', resolve))
-      inflater.end()
-    } catch (error) {
-      inflater.destroy(error as Error)
-    }
-  })()
+  // What goes wrong on either side arrives at the reader below.
+  const source = pipeline(Readable.from(pieces), inflater, () => {})
   try {
-    for await (const piece of inflater) yield piece as Buffer
+    for await (const piece of source) yield piece as Buffer
   } catch (cause) {
     throw damaged(`${key} does not inflate`, cause)
   } finally {
-    // The feeder waits for a drain that a destroyed inflater never sends.
     inflater.destroy()
-    inflater.emit('drain')
-    await feeding
   }
 }
 

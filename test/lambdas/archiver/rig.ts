@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import type pg from 'pg'
+import pg from 'pg'
 import { type ArchiveOptions, archive } from '../../../lambdas/archiver/archive.ts'
 import type { ArchiverAnswer } from '../../../lambdas/archiver/request.ts'
 import type { Destination } from '../../../lambdas/archiver/upload.ts'
@@ -120,10 +120,7 @@ export async function openRig(
         seconds,
       } as const
       return withClient(copy, 'holdfast_roll_forward', client =>
-        withClient(copy, 'holdfast_roll_forward', async writer => {
-          ;(writer as unknown as { pipeline: boolean }).pipeline = true
-          return rollForward({ client, writer, archive: destination, request })
-        }),
+        withWriter(copy, writer => rollForward({ client, writer, archive: destination, request })),
       )
     },
     fingerprint: () => withClient(lab.primary, 'holdfast_examine', fingerprint),
@@ -134,6 +131,23 @@ export async function openRig(
       await store.close()
       await lab.close()
     },
+  }
+}
+
+async function withWriter<T>(copy: Server, work: (writer: pg.Client) => Promise<T>): Promise<T> {
+  const { socket: host, port } = copy.cluster
+  const writer = new pg.Client({
+    host,
+    port,
+    database: 'shop',
+    user: 'holdfast_roll_forward',
+    pipeline: true,
+  })
+  await writer.connect()
+  try {
+    return await work(writer)
+  } finally {
+    await writer.end()
   }
 }
 
