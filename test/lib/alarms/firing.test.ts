@@ -167,7 +167,7 @@ function feedAlone(cloudwatch: CloudWatchService, row: AlarmRow, causes: readonl
         cloudwatch,
         cause,
         metric,
-        Array.from({ length: cause.outOf + 3 }, () => (row.id.startsWith('disk-filling') ? 45 * GIB : level)),
+        Array.from({ length: cause.outOf + 3 }, () => level),
       )
     else if (!shareMetric(row, cause)) {
       const same = causes.filter(other => shareMetric(other, cause)).map(other => other.threshold)
