@@ -135,11 +135,18 @@ test('writes the log with START, the function’s lines, END and REPORT in that 
     .trim()
     .split('\n')
     .map(line => line.slice(25))
+    // The twin's authority is not there in this test, and Node says so when it likes.
+    .filter(line => !line.startsWith('Warning: Ignoring extra certs'))
   expect(lines[0]).toBe(`START RequestId: ${requestId} Version: $LATEST`)
   expect(lines.slice(1, 3).sort()).toEqual(['one', 'two'])
   expect(lines[3]).toBe(`END RequestId: ${requestId}`)
   expect(lines[4]).toMatch(/^REPORT RequestId: .*\tMemory Size: 256 MB\tMax Memory Used: [1-9]\d+ MB$/)
-  expect(tail.split('\n').sort()).toEqual(['', 'one', 'two'])
+  expect(
+    tail
+      .split('\n')
+      .filter(line => !line.startsWith('Warning'))
+      .sort(),
+  ).toEqual(['', 'one', 'two'])
 })
 
 test('hands on embedded metrics and counts invocations and errors', async () => {
