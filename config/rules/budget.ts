@@ -2,32 +2,51 @@ import { INSTANCE_CLASSES } from '../classes.ts'
 import { estimateCost } from '../cost.ts'
 import type { CostLine } from '../cost-lines.ts'
 import { UnknownPrice } from '../prices.ts'
+import type { EnvironmentConfig } from '../schema.ts'
+import { isCacheNode } from './instances.ts'
+import { isRegion } from './network.ts'
 import { type Rule, when } from './rule.ts'
 
 const mustBeEnough: Rule = config => {
   const { database, standby, budget } = config
   const named = [database.instance, standby.instance, ...database.replicas.map(replica => replica.instance)]
-  // Another rule speaks of a class that nobody knows; without its size there is no bill.
+  // Other rules speak of a class, a node or a region that nobody knows; without it there is no bill.
   if (named.some(name => name !== undefined && !INSTANCE_CLASSES.has(name))) return []
-  try {
-    const { onDemand, lines } = estimateCost(config)
-    return when(
-      onDemand > budget.monthlyUsd,
-      'budget.monthlyUsd',
-      budget.monthlyUsd,
-      `on demand this environment costs about $${Math.ceil(onDemand)} a month; the most for ${dearest(lines)}`,
-      'raise the budget or make it smaller; "holdfast cost" prints every line',
+  if (config.cache.enabled && !isCacheNode(config.cache.node)) return []
+  if (!isRegion(config.region) || !isRegion(config.standbyRegion)) return []
+  const unknown = unknownPrices(config)
+  if (unknown.length > 0)
+    return unknown.flatMap(key =>
+      when(
+        true,
+        `budget.prices['${key}']`,
+        undefined,
+        `no price for ${key} is known, so nobody knows whether the budget is kept`,
+        `add it in USD: '${key}': … (what is counted stands in config/prices.ts)`,
+      ),
     )
-  } catch (error) {
-    if (!(error instanceof UnknownPrice)) throw error
-    return when(
-      true,
-      'budget.prices',
-      budget.prices,
-      `${error.message}, so nobody knows whether the budget is kept`,
-      `add '${error.key}' with its price in USD to budget.prices`,
-    )
-  }
+  const { onDemand, lines } = estimateCost(config)
+  return when(
+    onDemand > budget.monthlyUsd,
+    'budget.monthlyUsd',
+    budget.monthlyUsd,
+    `on demand this environment costs about $${Math.ceil(onDemand)} a month; the most for ${dearest(lines)}`,
+    'raise the budget or make it smaller; "holdfast cost" prints every line',
+  )
+}
+
+/** Every row that the bill would need and the table lacks, not only the first. */
+function unknownPrices(config: EnvironmentConfig): string[] {
+  const stand = new Map<string, number>()
+  for (;;)
+    try {
+      const prices = { ...config.budget.prices, ...Object.fromEntries(stand) }
+      estimateCost({ ...config, budget: { ...config.budget, prices } })
+      return [...stand.keys()]
+    } catch (error) {
+      if (!(error instanceof UnknownPrice)) throw error
+      stand.set(error.key, 1)
+    }
 }
 
 function dearest(lines: readonly CostLine[]): string {

@@ -138,6 +138,25 @@ const poolMustWaitWithinLimits: Rule = ({ pool }) => [
   ),
 ]
 
+const BURSTABLE_NODE = /^(t3|t4g)\.(micro|small|medium)$/
+const NODE = /^(m5|m6g|m7g|m8g|r5|r6g|r6gd|r7g|r8g|c7gn|c8gn)\.(large|xlarge|(2|4|8|12|16|24)xlarge)$/
+
+/** Whether ElastiCache has a node type of that name for Valkey ("Supported node types" in its User Guide). */
+export function isCacheNode(name: string): boolean {
+  return BURSTABLE_NODE.test(name) || NODE.test(name)
+}
+
+const cacheMustBeANode: Rule = ({ cache }) =>
+  when(
+    cache.enabled && !isCacheNode(cache.node),
+    'cache.node',
+    cache.node,
+    'this is no node type of ElastiCache for Valkey',
+    cache.node.startsWith('cache.')
+      ? `write it without "cache.": "${cache.node.slice('cache.'.length)}"`
+      : 'choose one such as "t4g.small", "m7g.large" or "r7g.large"',
+  )
+
 /** Valkey versions of ElastiCache. */
 const VALKEY = ['7.2', '8.0', '8.1']
 
@@ -168,6 +187,7 @@ export const INSTANCES: readonly Rule[] = [
   mustBeAVersion,
   poolMustLeaveRoom,
   poolMustWaitWithinLimits,
+  cacheMustBeANode,
   cacheMustBeAVersion,
   cacheMustFailOver,
 ]

@@ -81,12 +81,15 @@ const mustNotOverlap: Rule = ({ network }) => {
   )
 }
 
+/** Whether a text has the form of an AWS region's code. */
+export const isRegion = (text: string): boolean => REGION.test(text)
+
 const REGION = /^(af|ap|ca|eu|il|me|mx|sa|us|cn|us-gov)-(north|south|east|west|central)+-\d$/
 
 const mustBeRegions: Rule = config =>
   (['region', 'standbyRegion'] as const).flatMap(key =>
     when(
-      !REGION.test(config[key]),
+      !isRegion(config[key]),
       key,
       config[key],
       'this is no AWS region',

@@ -12,7 +12,7 @@ export const BUDGET: readonly Case[] = [
     'refuses a price that nobody knows, instead of counting nothing',
     { cache: { node: 'r6gd.xlarge' } },
     { cache: { node: 'r6gd.xlarge' }, budget: { prices: { 'us-east-1/cache.r6gd.xlarge': 0.6248 } } },
-    'budget.prices',
+    "budget.prices['us-east-1/cache.r6gd.xlarge']",
     /no price for us-east-1\/cache\.r6gd\.xlarge is known/,
   ],
 ]

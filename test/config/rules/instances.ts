@@ -94,6 +94,13 @@ export const INSTANCES: readonly Case[] = [
     /1 second and 8 hours/,
   ],
   [
+    'refuses a cache node that ElastiCache does not have',
+    { cache: { node: 'cache.r7g.large' } },
+    { cache: { node: 'r7g.large' } },
+    'cache.node',
+    /no node type/,
+  ],
+  [
     'refuses a Valkey that ElastiCache does not offer',
     { cache: { engineVersion: '6.0' } },
     { cache: { engineVersion: '8.0' } },
