@@ -13,3 +13,8 @@ export async function invokeFunction<T>(lambda: LambdaClient, arn: string, paylo
     'read its log group; every line of it carries the request id',
   )
 }
+
+/** Starts a function and does not wait for what it answers. */
+export async function startFunction(lambda: LambdaClient, arn: string): Promise<void> {
+  await lambda.send(new InvokeCommand({ FunctionName: arn, InvocationType: 'Event', Payload: '{}' }))
+}

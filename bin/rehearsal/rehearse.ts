@@ -10,6 +10,7 @@ import { type Verification, verifyChain } from '../../lambdas/runtime/evidence/v
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { ROOT } from '../assembly.ts'
 import { type Deployment, openDeployment } from '../drill/deployment.ts'
+import { startFunction } from '../drill/invoke.ts'
 import { buildRequest } from '../drill/request.ts'
 import { runDrill } from '../drill/run.ts'
 import { readBucket, recordsOf } from '../evidence/read.ts'
@@ -48,6 +49,8 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
   const connection = await ownerConnection(deployment)
   const { rows, dumpFile } = options
   const scenario = openScenario({ connection, rows, ...(dumpFile === undefined ? {} : { dumpFile }) })
+  // Its schedule begins a minute after the deployment; a moment without heartbeats cannot be dated.
+  await startFunction(deployment.lambda('home'), await deployment.output('home', 'HeartbeatArn'))
   const loaded = await scenario.load(say)
   say('writing steadily …')
   const writers = await scenario.write()

@@ -17,6 +17,7 @@ import { openCopy } from './stages/open.ts'
 import { makePlan } from './stages/plan.ts'
 import { quarantineCopy } from './stages/quarantine.ts'
 import { restoreCopy } from './stages/restore.ts'
+import { rollForwardCopy } from './stages/roll-forward.ts'
 import { checkStructure } from './stages/structure.ts'
 
 /**
@@ -61,12 +62,27 @@ export async function runDrill(
   else
     await run('assertions', [restored, quiet], (stage, restored) => askAssertions(stage, request, restored))
 
+  // Last of all: it writes to the copy, and every question before was about the copy as it came.
+  const { rollForwardArn } = setting
+  let rolled = null
+  if (rollForwardArn === undefined)
+    skip('roll-forward', 'there is no archive here to roll the copy forward along')
+  else if (negativeControl !== undefined) skip('roll-forward', 'the copy was damaged on purpose')
+  else
+    rolled = await run(
+      'roll-forward',
+      [plan, restored, opened, found, quiet],
+      (stage, plan, restored, opened, found) =>
+        rollForwardCopy(stage, rollForwardArn, plan, restored, opened, found),
+    )
+
   const verifiedAt = await ctx.step('verified', async () => Date.now())
   const record = assemble(drill, request, startedAt, journal, {
     restored,
     opened,
     found,
     compared,
+    rolled,
     verifiedAt,
   })
   const written = await run('evidence', [], stage => keepEvidence(stage, drill, record))

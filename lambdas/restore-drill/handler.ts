@@ -35,6 +35,7 @@ function readSetting(): Setting {
     instanceClass: text(ENV.instanceClass),
     database: text(ENV.database),
     examineArn: text(ENV.examine),
+    rollForwardArn: process.env[ENV.rollForward] || undefined,
     evidenceBucket: text(ENV.evidenceBucket),
     evidenceKey: text(ENV.evidenceKey),
     evidenceRetentionSeconds: number(ENV.evidenceRetention),

@@ -27,6 +27,8 @@ export type Given<N extends readonly unknown[]> = { [K in keyof N]: NonNullable<
 export function openJournal(ctx: DurableContext, examineArn: string, began: string): Journal {
   const stages: EvidenceStage[] = []
   const calls: EvidenceCall[] = []
+  // Stages that left nothing for those after them.
+  const empty: string[] = []
   const skip = (name: string, detail: string) => {
     const at = stages.at(-1)?.endedAt ?? began
     stages.push({ name, startedAt: at, endedAt: at, verdict: 'skipped', detail, checks: [] })
@@ -37,10 +39,7 @@ export function openJournal(ctx: DurableContext, examineArn: string, began: stri
     skip,
     async run(name, needs, work) {
       if (needs.some(need => need === null)) {
-        skip(
-          name,
-          `not reached: ${stages.find(stage => isRed(stage))?.name ?? 'an earlier stage'} did not succeed`,
-        )
+        skip(name, `not reached: ${empty[0] ?? 'an earlier stage'} did not succeed`)
         return null
       }
       const done = await ctx.runInChildContext(name, inner =>
@@ -48,13 +47,10 @@ export function openJournal(ctx: DurableContext, examineArn: string, began: stri
       )
       stages.push(done.stage)
       calls.push(...done.calls)
+      if (done.value === null) empty.push(name)
       return done.value
     },
   }
-}
-
-function isRed(stage: EvidenceStage): boolean {
-  return stage.verdict === 'fail' || stage.verdict === 'unknown'
 }
 
 async function performStage<G extends readonly unknown[], T>(

@@ -7,6 +7,7 @@ import type { Compared } from './stages/compare.ts'
 import type { Found } from './stages/cut.ts'
 import type { Opened } from './stages/open.ts'
 import type { Restored } from './stages/restore.ts'
+import type { Rolled } from './stages/roll-forward.ts'
 
 /** What was measured, as far as the drill got. */
 export type Measures = {
@@ -14,12 +15,20 @@ export type Measures = {
   readonly opened: Opened | null
   readonly found: Found | null
   readonly compared: Compared | null
+  readonly rolled?: Rolled | null
   /** Milliseconds since the epoch: the last check was answered. */
   readonly verifiedAt: number
 }
 
 /** The measured figures, in seconds from the decision; what never happened is `null`. */
-export function measure({ restored, opened, found, compared, verifiedAt }: Measures): Evidence['measured'] {
+export function measure({
+  restored,
+  opened,
+  found,
+  compared,
+  rolled,
+  verifiedAt,
+}: Measures): Evidence['measured'] {
   const t0 = restored?.clocks.t0 ?? null
   const since = (at: number | null | undefined) =>
     t0 === null || at === null || at === undefined ? null : Math.max(0, Math.round(at - t0) / 1_000)
@@ -40,6 +49,7 @@ export function measure({ restored, opened, found, compared, verifiedAt }: Measu
       ...(compared === null
         ? {}
         : { rows: sum(compared.tables, 'rowsCopy'), bytes: compared.bytes, tables: compared.tables.length }),
+      ...(rolled ? { rollForward: rolled } : {}),
       ...(restored === null
         ? {}
         : {

@@ -11,6 +11,8 @@ export const ENV = {
   instanceClass: 'DRILL_INSTANCE_CLASS',
   database: 'DATABASE_NAME',
   examine: 'EXAMINE_ARN',
+  /** The roll-forward's alias; empty where there is no archive. */
+  rollForward: 'ROLL_FORWARD_ARN',
   evidenceBucket: 'EVIDENCE_BUCKET',
   evidenceKey: 'EVIDENCE_KEY_ARN',
   /** Seconds that evidence stays locked. */
@@ -53,7 +55,7 @@ export const ACTIONS = {
   ],
   /** On `db:drill-<name>-*` with the drill tag only. */
   own: ['rds:ModifyDBInstance', 'rds:DeleteDBInstance'],
-  /** On the examination's alias. */
+  /** On the aliases of the examination and of the roll-forward. */
   examine: ['lambda:InvokeFunction'],
   /** On the evidence key. */
   sign: ['kms:Sign', 'kms:GetPublicKey'],

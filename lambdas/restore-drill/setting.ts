@@ -20,6 +20,8 @@ export type Setting = {
   readonly instanceClass: string
   readonly database: string
   readonly examineArn: string
+  /** Absent where there is no archive to roll a copy forward along. */
+  readonly rollForwardArn?: string
   readonly evidenceBucket: string
   readonly evidenceKey: string
   readonly evidenceRetentionSeconds: number

@@ -17,6 +17,8 @@ export type Stage = {
   until<T>(label: string, what: string, options: Until<T>): Promise<Settled<T>>
   /** Asks the examination, which alone reaches databases. */
   examine<T extends TaskName>(label: string, request: Tasks[T]['request']): Promise<ExamineAnswer<T>>
+  /** Calls another function by its qualified ARN and waits for its answer. */
+  invoke<I, O>(label: string, arn: string, request: I): Promise<O>
   /** Asks many at a time, each a chain of questions; `ask` must be made of what it is given only. */
   eachOf<I, O>(
     label: string,
@@ -70,6 +72,7 @@ export function stageOf(ctx: DurableContext, name: string, examineArn: string, c
     async examine(label, request) {
       return askTwice(ctx, label, examineArn, request)
     },
+    invoke: (label, arn, request) => ctx.invoke(label, arn, request),
     async eachOf(label, items, width, work) {
       const batch = await ctx.map(
         label,

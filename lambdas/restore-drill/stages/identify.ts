@@ -29,7 +29,8 @@ export async function identifyCopy(
       version: plan.mark.version,
       timeline: plan.mark.timeline,
     },
-    mode: kind === 'latest' || kind === 'snapshot' ? kind : 'time',
+    // The newest restorable moment was asked for by its time, too: it must be met as exactly as any other.
+    mode: kind === 'snapshot' ? kind : 'time',
     target: moment.at,
     ...(moment.canaries.length > 0 ? { canaries: moment.canaries } : {}),
   })

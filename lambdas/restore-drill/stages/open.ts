@@ -24,7 +24,7 @@ export async function openCopy(
   return {
     value: { ...answer, clocks: { t4, t5: t4, t6 } },
     checks: answer.checks,
-    detail: `first query after ${answer.firstQueryMs} ms, warm after ${answer.warmMs} ms`,
+    detail: `first query after ${Math.round(answer.firstQueryMs)} ms, warm after ${Math.round(answer.warmMs)} ms`,
   }
 }
 
