@@ -223,14 +223,18 @@ function writeConfiguration(options: StartOptions, socket: string): void {
   }
 }
 
-/** The postmaster says on the eighth line of its lock file when it accepts connections. */
-async function untilReady(cluster: Cluster, child: ChildProcess, deadline: number): Promise<void> {
+/** What the postmaster says of itself on the eighth line of its lock file: `starting`, `standby`, `ready`, `stopping`. */
+export function statusOf(cluster: Pick<Cluster, 'data' | 'pid'>): string {
   const file = join(cluster.data, 'postmaster.pid')
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+  return Number(lines[0]) === cluster.pid ? (lines[7] ?? '').trim() : ''
+}
+
+async function untilReady(cluster: Cluster, child: ChildProcess, deadline: number): Promise<void> {
   for (;;) {
     if (!cluster.isRunning())
       throw new StartFailure(`PostgreSQL ended while it started (exit ${child.exitCode})`)
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
-    if (Number(lines[0]) === child.pid && /^(ready|standby)/.test(lines[7] ?? '')) return
+    if (/^(ready|standby)/.test(statusOf(cluster))) return
     if (Date.now() > deadline) throw new StartFailure('PostgreSQL did not accept connections in time')
     await sleep(10)
   }

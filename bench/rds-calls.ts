@@ -1,0 +1,101 @@
+/**
+ * RDS calls a second through the wire and the p99 of DescribeDBInstances, with the stock SDK client.
+ * `npx node bench/rds-calls.ts [--calls 5000] [--clients 8] [--instances 6]`
+ */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { CreateDBInstanceCommand, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds'
+import { createIdentities } from '../twin/iam/identities.ts'
+import { openAuthority } from '../twin/postgres/authority.ts'
+import { createRds } from '../twin/services/rds/rds.ts'
+import { startListener } from '../twin/wire/listener.ts'
+
+const { values } = parseArgs({
+  options: {
+    calls: { type: 'string', default: '5000' },
+    clients: { type: 'string', default: '8' },
+    instances: { type: 'string', default: '6' },
+  },
+})
+const REGION = 'us-east-1'
+const ACCOUNT = '111122223333'
+const root = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+chmodSync(root, 0o711)
+const store = new Map()
+const identities = createIdentities({
+  account: ACCOUNT,
+  store: {
+    get: key => store.get(key),
+    set: (key, value) => store.set(key, value),
+    values: () => [...store.values()],
+  },
+})
+const authority = await openAuthority(join(root, 'tls'), [REGION])
+const twin = createRds({
+  root,
+  account: ACCOUNT,
+  regions: [REGION],
+  certificate: authority.server,
+  findKey: identities.find,
+  mayConnect: () => true,
+})
+const listener = await startListener({
+  services: [twin.service],
+  account: ACCOUNT,
+  identities,
+  authorize: () => {},
+})
+await twin.open()
+const { principal, secretAccessKey } = identities.root()
+const rds = new RDSClient({
+  region: REGION,
+  endpoint: listener.url,
+  credentials: { accessKeyId: principal.accessKeyId, secretAccessKey },
+})
+
+try {
+  const ids = Array.from({ length: Number(values.instances) }, (_, index) => `bench-${index}`)
+  for (const DBInstanceIdentifier of ids)
+    await rds.send(
+      new CreateDBInstanceCommand({
+        DBInstanceIdentifier,
+        Engine: 'postgres',
+        DBInstanceClass: 'db.r6g.large',
+        MasterUsername: 'master',
+        MasterUserPassword: 'correct-horse',
+        BackupRetentionPeriod: 0,
+      }),
+    )
+  const areMade = async () =>
+    (await rds.send(new DescribeDBInstancesCommand({}))).DBInstances?.every(
+      each => each.DBInstanceStatus === 'available',
+    )
+  while (!(await areMade())) await sleep(50)
+
+  const latencies: number[] = []
+  let left = Number(values.calls)
+  const started = performance.now()
+  await Promise.all(
+    Array.from({ length: Number(values.clients) }, async () => {
+      while (left-- > 0) {
+        const at = performance.now()
+        await rds.send(new DescribeDBInstancesCommand({}))
+        latencies.push(performance.now() - at)
+      }
+    }),
+  )
+  const seconds = (performance.now() - started) / 1000
+  latencies.sort((a, b) => a - b)
+  const at = (share: number) =>
+    Number((latencies[Math.floor(latencies.length * share)] ?? Number.NaN).toFixed(1))
+  process.stdout.write(
+    `${JSON.stringify({ bench: 'rds-calls', cpus: cpus().length, instances: ids.length, clients: Number(values.clients), callsPerSecond: Math.round(latencies.length / seconds), p50Ms: at(0.5), p99Ms: at(0.99) })}\n`,
+  )
+} finally {
+  await listener.close()
+  await twin.close()
+  rmSync(root, { recursive: true, force: true })
+}
