@@ -105,7 +105,7 @@ async function load(lab: Lab, rows: number): Promise<Server> {
 
 type Where = { boundary: Boundary; cut: Cut }
 
-async function whereOf(lab: Lab, copy: Server): Promise<Where> {
+async function whereOf(copy: Server): Promise<Where> {
   const { boundary } = await task({ task: 'open', copy: copy.endpoint }, undefined, copy)
   const disasterAt = new Date().toISOString()
   const { cut } = await task({ task: 'cut', copy: copy.endpoint, disasterAt }, undefined, copy)
@@ -122,7 +122,7 @@ function assertSound(tables: readonly TableResult[], rows: number): void {
 
 async function measureSpeed(lab: Lab, rows: number, runs: number) {
   const copy = await load(lab, rows)
-  const where = await whereOf(lab, copy)
+  const where = await whereOf(copy)
   const { primary } = lab
   const limit = await best(runs, () => onBoth(primary, copy, client => client.query(LIMIT)))
   let tables: TableResult[] = []

@@ -1,4 +1,13 @@
-import { type Digest, isSame, type Part, readBlocks, readDigests, readRows, readWriters } from './digest.ts'
+import {
+  type Digest,
+  isSame,
+  type Part,
+  parseRow,
+  readBlocks,
+  readDigests,
+  readRows,
+  readWriters,
+} from './digest.ts'
 import type { History } from './history.ts'
 import { judgeLeft, judgeMissing, judgeRows, type Lane } from './rows.ts'
 import { allEqual, type Counts, NOTHING, plus } from './tally.ts'
@@ -132,9 +141,21 @@ async function judgeBlocks(
       readRows(lane.primary, partOf(chunk, 'primary'), some),
       readRows(lane.copy, partOf(chunk, 'copy'), some),
     )
-    sum = plus(sum, await judgeRows(lane, history, primary, copy))
+    sum = plus(sum, await judgeTexts(lane, history, primary, copy))
   }
   return sum
+}
+
+async function judgeTexts(
+  lane: Lane,
+  history: History,
+  primary: readonly string[],
+  copy: readonly string[],
+): Promise<Counts> {
+  const left = new Set(copy)
+  const others = primary.filter(text => !left.delete(text))
+  const equal = allEqual(primary.length - others.length)
+  return plus(equal, await judgeRows(lane, history, others.map(parseRow), [...left].map(parseRow)))
 }
 
 /** The primary has no row left here, as after a DELETE without WHERE: nothing can be lost, so nothing is hashed again. */

@@ -259,8 +259,12 @@ const isDamage = (error: SideError) => /^(XX|58)/.test(error.code)
 /** No SQLSTATE, class 08 or a shutdown: the server or the network went away. */
 const isLost = (error: unknown) => error instanceof SideError && /^($|08|57P)/.test(error.code)
 
-/** A table or a column that went away between the look at the catalog and the look at the rows. */
-const isMoved = (error: SideError) => ['42P01', '42703', '3F000', '42704'].includes(error.code)
+/**
+ * A table or a column that went away between the look at the catalog and the look at the rows, or a lock that DDL
+ * holds: the range goes back to the caller, whose next call looks at the catalog anew.
+ */
+const isMoved = (error: SideError) =>
+  ['42P01', '42703', '3F000', '42704', '55P03', '40P01', '40001'].includes(error.code)
 
 const TIMEOUT = '57014'
 
