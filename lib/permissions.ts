@@ -126,7 +126,8 @@ export function backupVerificationMay(config: EnvironmentConfig): iam.PolicyStat
 export type DrillPlace = Place & {
   readonly dataKeyArn: string
   readonly evidenceKeyArn: string
-  readonly examineArn: string
+  /** The examination, and the roll-forward where there is an archive. */
+  readonly invokeArns: readonly string[]
 }
 
 /**
@@ -134,7 +135,7 @@ export type DrillPlace = Place & {
  * deletes only what carries that tag. Production itself is out of its reach by an explicit Deny.
  */
 export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
-  const { config, region, dataKeyArn, evidenceKeyArn, examineArn } = place
+  const { config, region, dataKeyArn, evidenceKeyArn, invokeArns } = place
   const evidence = bucketArn(config, 'evidence', region)
   const copies = copiesArn(place)
   const requestTag = { StringLike: { [`aws:RequestTag/${TAGS.drill}`]: '*' } }
@@ -150,7 +151,7 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
     allow(['kms:CreateGrant', 'kms:DescribeKey'], [dataKeyArn], {
       StringEquals: { 'kms:ViaService': `rds.${region}.amazonaws.com` },
     }),
-    allow(DRILL.examine, [examineArn]),
+    allow(DRILL.examine, [...invokeArns]),
     allow(DRILL.sign, [evidenceKeyArn]),
     allow(DRILL.keep, [`${evidence}/evidence/*`, `${evidence}/reports/*`]),
     allow(DRILL.list, [evidence]),

@@ -14,7 +14,6 @@ import {
   backupVerificationSettings,
   heartbeatSettings,
   migrateSettings,
-  rollForwardSettings,
   workloadSettings,
 } from './verbs.ts'
 
@@ -79,7 +78,6 @@ export class RecoveryStack extends RegionStack {
       description: 'the change stream into the archive',
       target: archiver.alias.functionArn,
     })
-    functions.add('roll-forward', rollForwardSettings(functions.surroundings('roll-forward')))
     functions.addArchiveVerification()
   }
 

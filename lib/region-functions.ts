@@ -17,6 +17,7 @@ import {
   type Instance,
   reaperSettings,
   restoreDrillSettings,
+  rollForwardSettings,
   type Surroundings,
   type VerbSettings,
 } from './verbs.ts'
@@ -74,9 +75,14 @@ export class RegionFunctions extends Construct {
   addDrill(region: 'home' | 'standby'): readonly PlannedDrill[] {
     const examine = this.add('examine', examineSettings(this.surroundings('examine')))
     const examineArn = examine.alias.functionArn
+    // The archive's tail belongs to the primary, which lives at home.
+    const rollForward =
+      region === 'home' && this.#props.config.archive.enabled
+        ? this.add('roll-forward', rollForwardSettings(this.surroundings('roll-forward')))
+        : undefined
     const drill = this.add(
       'restore-drill',
-      restoreDrillSettings(this.surroundings('restore-drill'), examineArn),
+      restoreDrillSettings(this.surroundings('restore-drill'), examineArn, rollForward?.alias.functionArn),
     )
     const planned = planDrills(this.#props.config, region)
     for (const { id, expression, request } of planned)

@@ -133,7 +133,11 @@ export function examineSettings({ config, region, code }: Surroundings): VerbSet
   }
 }
 
-export function restoreDrillSettings(surroundings: Surroundings, examineArn: string): VerbSettings {
+export function restoreDrillSettings(
+  surroundings: Surroundings,
+  examineArn: string,
+  rollForwardArn?: string,
+): VerbSettings {
   const { config, region, keys, groups, reference, code } = surroundings
   return {
     description: 'restores the database, proves the copy and signs what it found',
@@ -149,6 +153,7 @@ export function restoreDrillSettings(surroundings: Surroundings, examineArn: str
       instanceClass: `db.${config.database.instance}`,
       database: config.database.name,
       examine: examineArn,
+      rollForward: rollForwardArn ?? '',
       evidenceBucket: bucketName(config, 'evidence', region),
       evidenceKey: keys.evidence.keyArn,
       evidenceRetention: String(config.evidence.retention),
@@ -161,7 +166,7 @@ export function restoreDrillSettings(surroundings: Surroundings, examineArn: str
       region,
       dataKeyArn: keys.data.keyArn,
       evidenceKeyArn: keys.evidence.keyArn,
-      examineArn,
+      invokeArns: rollForwardArn === undefined ? [examineArn] : [examineArn, rollForwardArn],
     }),
     memory: 512,
     timeout: 900,
