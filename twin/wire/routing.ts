@@ -48,16 +48,12 @@ function rankOf(
   if (bucketFirst && input.members.has('Bucket') !== (bucket !== undefined)) return undefined
   let bound = 0
   for (const name of input.required) {
-    const traits = input.members.get(name)?.traits
-    if (traits?.httpQuery) {
-      if (!request.query.has(traits.httpQuery)) return undefined
-      bound++
-    }
-    // Only S3 tells operations apart by a header (a copy from a put).
-    if (bucketFirst && traits?.httpHeader) {
-      if (request.headers[traits.httpHeader.toLowerCase()] === undefined) return undefined
-      bound++
-    }
+    const { httpQuery, httpHeader } = input.members.get(name)?.traits ?? {}
+    // Only S3 tells operations apart by query and header; elsewhere a missing parameter is named as missing.
+    if (!bucketFirst) continue
+    if (httpQuery && !request.query.has(httpQuery)) return undefined
+    if (httpHeader && request.headers[httpHeader.toLowerCase()] === undefined) return undefined
+    if (httpQuery || httpHeader) bound++
   }
   return particularity(at) + bound * 10 + (hint === operation.name ? 100_000 : 0)
 }

@@ -141,20 +141,20 @@ function reasonOf(
   const newest = figures.slice(-metric.evaluationPeriods)
   const shown = newest.filter(value => value !== undefined)
   const breaching = range.slice(-metric.evaluationPeriods).filter(Boolean).length
-  if (shown.length === 0) {
-    const missing = `no datapoints were received for ${metric.evaluationPeriods} periods`
-    const treated =
-      state === 'INSUFFICIENT_DATA'
-        ? ''
-        : ` and ${metric.evaluationPeriods} missing datapoints were treated as [${metric.treatMissingData}]`
-    return state === 'INSUFFICIENT_DATA'
-      ? `Insufficient Data: ${metric.evaluationPeriods} datapoints were unknown.`
-      : `Threshold Crossed: ${missing}${treated}.`
-  }
+  if (shown.length === 0) return silenceReason(metric, state)
   const bound = metric.band
     ? 'outside of the band'
     : `${PLAIN[metric.operator]} the threshold (${metric.threshold})`
   return `Threshold Crossed: ${breaching} out of the last ${metric.evaluationPeriods} datapoints [${shown.join(', ')}] ${breaching === 1 ? 'was' : 'were'} ${bound} (minimum ${metric.datapointsToAlarm} ${metric.datapointsToAlarm === 1 ? 'datapoint' : 'datapoints'} for OK -> ALARM transition).`
+}
+
+function silenceReason({ evaluationPeriods: n, treatMissingData }: MetricAlarm, state: AlarmState): string {
+  const datapoints = n === 1 ? '1 datapoint was' : `${n} datapoints were`
+  if (state === 'INSUFFICIENT_DATA') return `Insufficient Data: ${datapoints} unknown.`
+  const periods = n === 1 ? '1 period' : `${n} periods`
+  const missing = n === 1 ? '1 missing datapoint was' : `${n} missing datapoints were`
+  const treated = treatMissingData === 'breaching' ? 'Breaching' : 'NonBreaching'
+  return `Threshold Crossed: no datapoints were received for ${periods} and ${missing} treated as [${treated}].`
 }
 
 /** Judges a composite alarm over the states of its region's alarms. */
