@@ -45,15 +45,19 @@ export function archiverMay(place: Place, primaryResourceId: string, keyArn: str
 }
 
 /** `archive-verification` reads every segment. */
-export function archiveVerificationMay(place: Place): iam.PolicyStatement[] {
-  return readSegments(place)
+export function archiveVerificationMay(place: Place, keyArn: string): iam.PolicyStatement[] {
+  return readSegments(place, keyArn)
 }
 
 /** `roll-forward` reads the archive, writes to copies as its own user and reads the primary as the examiner. */
-export function rollForwardMay(place: Place, primaryResourceId: string): iam.PolicyStatement[] {
+export function rollForwardMay(
+  place: Place,
+  primaryResourceId: string,
+  keyArn: string,
+): iam.PolicyStatement[] {
   const { config, region } = place
   return [
-    ...readSegments(place),
+    ...readSegments(place, keyArn),
     allow(
       ['rds-db:connect'],
       [
@@ -67,11 +71,12 @@ export function rollForwardMay(place: Place, primaryResourceId: string): iam.Pol
   ]
 }
 
-function readSegments({ config, region }: Place): iam.PolicyStatement[] {
+function readSegments({ config, region }: Place, keyArn: string): iam.PolicyStatement[] {
   const segments = bucketArn(config, 'segments', region)
   return [
     allow(['s3:GetObject', 's3:GetObjectRetention'], [`${segments}/*`]),
     allow(['s3:ListBucket'], [segments]),
+    allow(['kms:Decrypt'], [keyArn]),
   ]
 }
 

@@ -93,7 +93,7 @@ export function archiverSettings({ config, region, reference, keys, code }: Surr
   }
 }
 
-export function archiveVerificationSettings({ config, region }: Surroundings): VerbSettings {
+export function archiveVerificationSettings({ config, region, keys }: Surroundings): VerbSettings {
   return {
     description: 'reads the archive back and checks its chain',
     environment: variables(archiveVerification.ENV, {
@@ -101,7 +101,7 @@ export function archiveVerificationSettings({ config, region }: Surroundings): V
       instance: config.name,
       maximumAge: String(ARCHIVE_MAXIMUM_AGE),
     }),
-    may: permissions.archiveVerificationMay({ config, region }),
+    may: permissions.archiveVerificationMay({ config, region }, keys.data.keyArn),
     memory: 1_024,
     timeout: 900,
     inNetwork: false,
@@ -176,7 +176,7 @@ export function restoreDrillSettings(
   }
 }
 
-export function rollForwardSettings({ config, region, reference, code }: Surroundings): VerbSettings {
+export function rollForwardSettings({ config, region, reference, keys, code }: Surroundings): VerbSettings {
   return {
     description: 'applies the tail of the archive to a restored copy',
     environment: variables(rollForward.ENV, {
@@ -187,7 +187,7 @@ export function rollForwardSettings({ config, region, reference, code }: Surroun
       primaryPort: reference.port,
       code,
     }),
-    may: permissions.rollForwardMay({ config, region }, reference.resourceId),
+    may: permissions.rollForwardMay({ config, region }, reference.resourceId, keys.data.keyArn),
     memory: 1_769,
     timeout: 900,
     inNetwork: true,
