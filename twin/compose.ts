@@ -1,28 +1,29 @@
-import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
-import type { HealthCheckConfig } from '@aws-sdk/client-route-53'
 import { faultVerbs } from './control/fault-verbs.ts'
 import { scheduleVerbs } from './control/schedule-verbs.ts'
 import type { Verb } from './control/server.ts'
 import { readStatus } from './control/status.ts'
 import type { StackRecord } from './deploy/deployer.ts'
-import type { Api } from './deploy/provision/api.ts'
 import { type EventSubscription, subscribersOf } from './deploy/provision/event-subscriptions.ts'
 import type { Stored } from './deploy/provisioner.ts'
 import type { ProvisionerDeps } from './deploy/provisioners.ts'
 import { type Authorizer, allowEverything, createAuthorizer } from './iam/authorizer.ts'
 import { createIdentities, type Identities, type Identity } from './iam/identities.ts'
 import { createRoles, type ManagedPolicyRecord, type RoleRecord } from './iam/roles.ts'
+import { apiOver, dynamicOver } from './in-process.ts'
 import { invokeQuestion, Lambda } from './lambda/lambda.ts'
+import { deployedStacks, eventMessage, isAlarmCalm } from './notices.ts'
 import { openerFor, type TwinOptions } from './options.ts'
 import { openAuthority } from './postgres/authority.ts'
-import { createCloudFormation, type DeployedStack } from './services/cloudformation/service.ts'
-import type { Alarm } from './services/cloudwatch/alarms.ts'
+import { snapshotsOver } from './recovery-points.ts'
+import { createBackup } from './services/backup/service.ts'
+import { createCloudFormation } from './services/cloudformation/service.ts'
 import { createCloudWatch } from './services/cloudwatch/service.ts'
+import { createElastiCache } from './services/elasticache/service.ts'
+import { createIam } from './services/iam/service.ts'
 import { createKms } from './services/kms/service.ts'
 import { createLambdaService } from './services/lambda/service.ts'
 import { createLogs } from './services/logs/service.ts'
-import type { RdsEvent } from './services/rds/options.ts'
 import { createRds } from './services/rds/rds.ts'
 import { createRoute53 } from './services/route53/service.ts'
 import { createS3 } from './services/s3/service.ts'
@@ -88,6 +89,7 @@ export async function composeServices(
           kms: arn => kms.policyOf(arn),
           sns: arn => sns.policyOf(arn),
           secretsmanager: arn => secrets.policyOf(arn),
+          backup: arn => backup.policyOf(arn),
         },
         onDenial: denial => {
           appendFileSync(
@@ -158,6 +160,12 @@ export async function composeServices(
     ...base('route53'),
     isHealthy: config => isAlarmCalm(cloudwatch.ringing(), config),
   })
+  const backup = createBackup({
+    ...base('backup'),
+    // The snapshots are RDS's, and RDS is put together further down.
+    snapshots: snapshotsOver((...call) => api(...call)),
+  })
+  const elasticache = createElastiCache(base('elasticache'))
   const subscriptions = deployed<EventSubscription>('event-subscriptions')
   // What a service of AWS sends to a topic or a function, if the policy of that resource lets it.
   const notify = async (
@@ -310,6 +318,9 @@ export async function composeServices(
     cloudwatch.service,
     logs.service,
     route53.service,
+    backup.service,
+    elasticache.service,
+    createIam({ account, roles }),
     createCloudFormation({ account, stacks: region => deployedStacks(stacks, resources, region) }),
     createLambdaService(lambda),
     createSchedulerService(scheduler, scheduleGroups),
@@ -332,6 +343,7 @@ export async function composeServices(
     scheduleGroups,
     dynamic: dynamicOver(api),
     subscriptions,
+    elasticache,
     verbs: { ...faultVerbs(parts), ...scheduleVerbs(parts) },
     setEndpoint: url => {
       endpoint = url
@@ -349,82 +361,9 @@ export async function composeServices(
       await lambda.stop()
       await rds.close()
       await cloudwatch.settle()
+      await backup.settle()
       await sns.settle()
       s3.close()
     },
-  }
-}
-
-// A health check that watches an alarm is well while the alarm does not ring.
-function isAlarmCalm(ringing: readonly Alarm[], config: HealthCheckConfig): boolean {
-  const watched = config.AlarmIdentifier
-  return !watched || !ringing.some(alarm => alarm.name === watched.Name && alarm.region === watched.Region)
-}
-
-function deployedStacks(
-  stacks: Collection<StackRecord>,
-  resources: Collection<Stored>,
-  region: string,
-): DeployedStack[] {
-  return stacks
-    .values()
-    .filter(stack => stack.region === region)
-    .map(stack => ({
-      ...stack,
-      resources: resources
-        .values()
-        .filter(resource => resource.region === region && resource.stack === stack.name)
-        .map(({ logicalId, ref, type }) => ({ logicalId, physicalId: String(ref), type })),
-    }))
-}
-
-function eventMessage(event: RdsEvent): string {
-  return JSON.stringify({
-    'Event Source': event.sourceType,
-    'Event Time': new Date(event.at).toISOString(),
-    'Source ID': event.sourceIdentifier,
-    'Source ARN': event.sourceArn,
-    'Event ID': event.id,
-    'Event Message': event.message,
-    'Event Categories': event.categories,
-  })
-}
-
-/** Calls operations in process as the account's root: what CloudFormation may do. */
-function apiOver(services: readonly Service[], account: string, identities: Identities): Api {
-  const byName = new Map(services.map(service => [service.name, service]))
-  return async (name, region, operation, input) => {
-    const found = byName.get(name)?.operations[operation]
-    if (!found) throw new Error(`the twin has no ${name}:${operation}`)
-    const call: Call = {
-      requestId: randomUUID(),
-      service: name,
-      region,
-      account,
-      operation,
-      principal: identities.root().principal,
-    }
-    return found.run(input, call)
-  }
-}
-
-/** Looks up `{{resolve:…}}` as CloudFormation does: `secretsmanager:<id>:SecretString:<key>:<stage>:<version>`, `ssm:<name>`. */
-function dynamicOver(api: Api): Composition['dynamic'] {
-  return async (region, service, reference) => {
-    if (service === 'ssm' || service === 'ssm-secure') {
-      const [Name] = reference.split(/:(?=\d+$)/)
-      const { Parameter } = await api('ssm', region, 'GetParameter', { Name, WithDecryption: true })
-      return String(Parameter.Value)
-    }
-    if (service !== 'secretsmanager')
-      throw new Error(`the twin does not know the dynamic reference {{resolve:${service}:…}}`)
-    // The secret may be named by its ARN, which holds colons itself.
-    const [, id, key] =
-      reference.match(/^(arn:(?:[^:]*:){5}[^:]*|[^:]*)(?::SecretString(?::([^:]*))?.*)?$/) ?? []
-    const { SecretString } = await api('secretsmanager', region, 'GetSecretValue', { SecretId: id })
-    if (!key) return String(SecretString)
-    const value = (JSON.parse(SecretString) as Record<string, unknown>)[key]
-    if (value === undefined) throw new Error(`secret ${id} has no ${key}`)
-    return String(value)
   }
 }

@@ -1,10 +1,13 @@
 import type { Roles } from '../iam/roles.ts'
 import type { Lambda } from '../lambda/lambda.ts'
+import type { ElastiCacheService } from '../services/elasticache/service.ts'
 import type { Scheduler, SchedulerDeps } from '../services/scheduler/scheduler.ts'
 import type { Collection } from '../state/collection.ts'
 import { alarmProvisioners } from './provision/alarms.ts'
 import type { Api } from './provision/api.ts'
+import { backupProvisioners } from './provision/backups.ts'
 import { bucketProvisioners } from './provision/buckets.ts'
+import { cacheProvisioner } from './provision/cache.ts'
 import { customProvisioner } from './provision/custom.ts'
 import { databaseProvisioners } from './provision/database.ts'
 import { type EventSubscription, eventSubscriptionProvisioner } from './provision/event-subscriptions.ts'
@@ -27,6 +30,7 @@ export type ProvisionerDeps = {
   readonly scheduler: Scheduler
   readonly scheduleGroups: SchedulerDeps['groups']
   readonly subscriptions: Collection<EventSubscription>
+  readonly elasticache: ElastiCacheService
 }
 
 /** Every resource type that the twin knows. What has a data plane comes after what is recorded, and wins. */
@@ -45,6 +49,8 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...databaseProvisioners(api),
     ...nameProvisioners(api),
     ...logProvisioners(api),
+    ...backupProvisioners(api),
+    'AWS::ElastiCache::ReplicationGroup': cacheProvisioner(deps.elasticache),
     'AWS::RDS::EventSubscription': eventSubscriptionProvisioner(deps.subscriptions),
     'AWS::CloudFormation::CustomResource': customProvisioner(deps.lambda),
   }

@@ -62,28 +62,9 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'AWS::EC2::SubnetNetworkAclAssociation': NETWORK_ASSOCIATION,
   // The function behind it empties the default security group through EC2, of which the twin has nothing.
   'Custom::VpcRestrictDefaultSG': identified('restrict'),
-  'AWS::Backup::BackupPlan': identified('plan', ({ region, account }, id) => ({
-    BackupPlanId: id,
-    BackupPlanArn: `arn:aws:backup:${region}:${account}:backup-plan:${id}`,
-    VersionId: id,
-  })),
-  'AWS::Backup::BackupSelection': identified('selection', (_, id) => ({ SelectionId: id })),
-  'AWS::Backup::BackupVault': ({ properties, region, account }) => ({
-    ref: properties.BackupVaultName,
-    attributes: {
-      BackupVaultName: properties.BackupVaultName,
-      BackupVaultArn: `arn:aws:backup:${region}:${account}:backup-vault:${properties.BackupVaultName}`,
-    },
-  }),
-  'AWS::CloudWatch::Dashboard': named('DashboardName'),
-  'AWS::Logs::LogGroup': named(
-    'LogGroupName',
-    ({ region, account }, name) => `arn:aws:logs:${region}:${account}:log-group:${name}:*`,
-  ),
   'AWS::Logs::MetricFilter': named('FilterName'),
   'AWS::Logs::SubscriptionFilter': named('FilterName'),
   'AWS::Logs::ResourcePolicy': named('PolicyName'),
-  'AWS::Route53::HealthCheck': identified('hc', (_, id) => ({ HealthCheckId: id })),
   'AWS::SecretsManager::RotationSchedule': identified('rotation'),
   'AWS::ElastiCache::ParameterGroup': named('CacheParameterGroupName'),
   'AWS::ElastiCache::SubnetGroup': named('CacheSubnetGroupName'),
@@ -101,21 +82,6 @@ const SHAPES: Readonly<Record<string, Shape>> = {
       Status: 'active',
     },
   }),
-  'AWS::ElastiCache::ReplicationGroup': desired => {
-    const name = String(desired.properties.ReplicationGroupId ?? desired.generatedName.toLowerCase())
-    const host = `${name}.twin.cache.amazonaws.com`
-    return {
-      ref: name,
-      attributes: {
-        'PrimaryEndPoint.Address': `master.${host}`,
-        'PrimaryEndPoint.Port': '6379',
-        'ReaderEndPoint.Address': `replica.${host}`,
-        'ReaderEndPoint.Port': '6379',
-        'ConfigurationEndPoint.Address': `clustercfg.${host}`,
-        'ConfigurationEndPoint.Port': '6379',
-      },
-    }
-  },
   'AWS::RDS::DBProxy': ({ properties, region, account, logicalId, stack }) => {
     const name = String(properties.DBProxyName)
     const id = hashOf(region, stack.name, logicalId).slice(0, 17)

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import type { Api } from './deploy/provision/api.ts'
+import type { Identities } from './iam/identities.ts'
+import type { Call, Service } from './wire/call.ts'
+
+/** Calls operations in process as the account's root: what CloudFormation may do. */
+export function apiOver(services: readonly Service[], account: string, identities: Identities): Api {
+  const byName = new Map(services.map(service => [service.name, service]))
+  return async (name, region, operation, input) => {
+    const found = byName.get(name)?.operations[operation]
+    if (!found) throw new Error(`the twin has no ${name}:${operation}`)
+    const call: Call = {
+      requestId: randomUUID(),
+      service: name,
+      region,
+      account,
+      operation,
+      principal: identities.root().principal,
+    }
+    return found.run(input, call)
+  }
+}
+
+/**
+ * Looks up `{{resolve:…}}` as CloudFormation does: `secretsmanager:<id>:SecretString:<key>:<stage>:<version>` and
+ * `ssm:<name>:<version>`.
+ */
+export function dynamicOver(
+  api: Api,
+): (region: string, service: string, reference: string) => Promise<string> {
+  return async (region, service, reference) => {
+    if (service === 'ssm' || service === 'ssm-secure') {
+      const [Name] = reference.split(/:(?=\d+$)/)
+      const { Parameter } = await api('ssm', region, 'GetParameter', { Name, WithDecryption: true })
+      return String(Parameter.Value)
+    }
+    if (service !== 'secretsmanager')
+      throw new Error(`the twin does not know the dynamic reference {{resolve:${service}:…}}`)
+    // The secret may be named by its ARN, which holds colons itself.
+    const [, id, key] =
+      reference.match(/^(arn:(?:[^:]*:){5}[^:]*|[^:]*)(?::SecretString(?::([^:]*))?.*)?$/) ?? []
+    const { SecretString } = await api('secretsmanager', region, 'GetSecretValue', { SecretId: id })
+    if (!key) return String(SecretString)
+    const value = (JSON.parse(SecretString) as Record<string, unknown>)[key]
+    if (value === undefined) throw new Error(`secret ${id} has no ${key}`)
+    return String(value)
+  }
+}
