@@ -18,6 +18,7 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/archive.ts'),
   () => import('./commands/down.ts'),
   () => import('./commands/status.ts'),
+  () => import('./commands/page-test.ts'),
   () => import('./commands/logs.ts'),
   () => import('./commands/fault.ts'),
   () => import('./commands/schedule.ts'),

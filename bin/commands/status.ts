@@ -1,109 +1,83 @@
-import type { TwinStatus } from '../../twin/control/status.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verb } from '../holdfast.ts'
-import { paint, table } from '../terminal.ts'
+import { paint } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
   holdfast status
-  holdfast status --env dev
-  holdfast status --json | jq '.instances[] | {name, status}'`
+  holdfast status --env prod --watch
+  holdfast status --env prod --target aws
+  holdfast status --check                 exit code 1 unless every drilled objective holds and none is exposed
+  holdfast status --json | jq '.objectives[] | {mode, state, exposure}'
 
-/** `holdfast status`: what a running twin is at this moment, and what of it is real. */
+States: holds (inside the objective and proven in time), exposed (would lose more than allowed now),
+unproven (no drill has passed in time), unknown (nobody can tell).`
+
+type Options = { env?: string; target?: string; json?: boolean; watch?: boolean; check?: boolean }
+
+/** Seconds between two looks of `--watch`. */
+const EVERY = 5
+
+/** `holdfast status`: the objectives and their proofs, what rings, and what a running twin is made of. */
 export const register: Verb = program => {
   program
     .command('status')
-    .description('what runs: instances, functions, buckets, schedules, and what is only recorded')
+    .description('every objective, how exposed it is, its last proof, and what rings')
     .option('--env <name>', 'the environment')
+    .option('--target <target>', 'twin or aws; a running twin when there is one')
+    .option('--watch', `look again every ${EVERY} seconds`)
+    .option('--check', 'exit code 1 unless every drilled objective holds and none is exposed or unknown')
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
     .action(status)
 }
 
-async function status(options: { env?: string; json?: boolean }): Promise<void> {
-  const { requireTwin } = await import('../target.ts')
-  const { askTwin } = await import('../twin-process.ts')
-  const twin = requireTwin(options.env)
-  const seen = await askTwin<TwinStatus>(twin, 'status')
-  if (options.json) return console.log(JSON.stringify({ ...twin, credentials: undefined, ...seen }, null, 2))
-  console.log(
-    [
-      `${paint('bold', twin.environment)}  ${twin.endpoint}, process ${twin.pid}, account ${twin.account}, ${twin.regions.join(' and ')}`,
-      ...warningsOf(seen),
-      instanceTable(seen),
-      functionTable(seen),
-      ...executionTable(seen),
-      bucketTable(seen),
-      scheduleLine(seen),
-      countLine(seen),
+async function status(options: Options): Promise<void> {
+  const { openDeployment } = await import('../drill/deployment.ts')
+  await using deployment = await openDeployment(options)
+  for (;;) {
+    const seen = await look(deployment)
+    if (options.json) console.log(JSON.stringify(seen.facts, null, 2))
+    else console.log(`${options.watch && process.stdout.isTTY ? '\u001b[2J\u001b[H' : ''}${seen.screen}`)
+    if (options.check) process.exitCode = seen.holds ? 0 : 1
+    if (!options.watch) return
+    await sleep(EVERY * 1_000)
+  }
+}
+
+type Deployment = Awaited<ReturnType<typeof import('../drill/deployment.ts')['openDeployment']>>
+
+async function look({ config, twin }: Deployment) {
+  const { objectiveStatuses } = await import('../status/objectives.ts')
+  const { ringingAlarms } = await import('../status/figures.ts')
+  const { alarmTable, objectiveTable } = await import('../status/screen.ts')
+  const now = Date.now()
+  const regions = [config.region, config.standbyRegion]
+  const [objectives, ...rings] = await Promise.all([
+    objectiveStatuses(config, now),
+    ...regions.map(region => ringingAlarms(region, config.name)),
+  ])
+  const alarms = rings.flat()
+  const where = twin ? `the twin at ${twin.endpoint}` : `account ${config.account}`
+  const details = twin ? await twinDetails(twin) : undefined
+  const title = `${paint('bold', config.name)}  ${where}, ${regions.join(' and ')}`
+  return {
+    facts: { name: config.name, at: new Date(now).toISOString(), objectives, alarms, twin: details?.facts },
+    screen: [
+      title,
+      objectiveTable(objectives),
+      alarmTable(alarms),
+      ...(details ? [details.screen] : []),
     ].join('\n\n'),
-  )
-}
-
-function warningsOf({ faults, lostRegions }: TwinStatus): string[] {
-  const lines = []
-  if (lostRegions.length > 0) lines.push(`${lostRegions.join(', ')} is lost`)
-  if (faults > 0)
-    lines.push(`${faults} ${faults === 1 ? 'fault is' : 'faults are'} active: holdfast fault list`)
-  return lines.length === 0 ? [] : [paint('yellow', lines.join('\n'))]
-}
-
-function instanceTable({ instances }: TwinStatus): string {
-  return table(
-    ['instance', 'region', 'status', 'engine', 'address', 'follows', 'restorable until'],
-    instances.map(instance => [
-      instance.name,
-      instance.region,
-      paint(instance.status === 'available' ? 'green' : 'yellow', instance.status),
-      instance.engine,
-      instance.address,
-      instance.follows?.split(':').at(-1) ?? '',
-      instance.restorable?.slice(11, 19) ?? '',
-    ]),
-  )
-}
-
-function functionTable({ functions }: TwinStatus): string {
-  return table(
-    ['function', 'region', 'kind', 'versions', 'processes'],
-    functions.map(({ name, region, durable, versions, processes }) => [
-      name,
-      region,
-      durable ? 'durable' : 'function',
-      versions,
-      processes,
-    ]),
-  )
-}
-
-function executionTable({ executions }: TwinStatus): string[] {
-  if (executions.length === 0) return []
-  return [
-    table(
-      ['execution', 'status', 'started'],
-      executions.map(({ arn, status, startedAt }) => [
-        arn.split('/durable-execution/')[1] ?? arn,
-        paint(status === 'SUCCEEDED' ? 'green' : status === 'RUNNING' ? 'cyan' : 'red', status),
-        startedAt,
-      ]),
+    holds: objectives.every(
+      ({ state, proofEvery }) => state === 'holds' || (state === 'unproven' && proofEvery === undefined),
     ),
-  ]
+  }
 }
 
-function bucketTable({ buckets }: TwinStatus): string {
-  return table(
-    ['bucket', 'region', 'object lock'],
-    buckets.map(({ name, region, objectLock }) => [name, region, objectLock ? 'on' : '']),
-  )
-}
-
-function scheduleLine({ schedules }: TwinStatus): string {
-  if (schedules.paused) return `${schedules.count} schedules, ${paint('yellow', 'paused')}`
-  return `${schedules.count} schedules, the next at ${schedules.next ?? 'no time'}`
-}
-
-function countLine({ types }: TwinStatus): string {
-  const of = (kind: string) => types.filter(type => type.kind === kind)
-  const sum = (kind: string) => of(kind).reduce((total, { count }) => total + count, 0)
-  const recorded = of('recorded').map(({ type, count }) => `${type} ${count}`)
-  return `${sum('real')} resources are real, ${sum('recorded')} are only recorded:\n${paint('dim', recorded.join(', '))}`
+async function twinDetails(twin: NonNullable<Deployment['twin']>) {
+  const { askTwin } = await import('../twin-process.ts')
+  const { twinScreen } = await import('../status/twin.ts')
+  const facts = await askTwin<import('../../twin/control/status.ts').TwinStatus>(twin, 'status')
+  return { facts: { ...twin, credentials: undefined, ...facts }, screen: twinScreen(facts) }
 }

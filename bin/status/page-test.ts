@@ -1,0 +1,66 @@
+import { ListSubscriptionsByTopicCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns'
+import type { EnvironmentConfig } from '../../config/schema.ts'
+import { topicName } from '../../lib/alarms/alarms.ts'
+import type { Severity } from '../../lib/alarms/row.ts'
+import { partitionOf } from '../../lib/names.ts'
+
+/** One topic and who hears it. */
+export type Route = {
+  readonly topic: string
+  readonly region: string
+  readonly messageId: string
+  readonly reaches: readonly string[]
+}
+
+/** Publishes what an alarm would, in CloudWatch's own form so that every receiver's parser is tested too. */
+export async function sendTest(
+  config: EnvironmentConfig,
+  region: string,
+  severity: Severity,
+): Promise<Route> {
+  const topic = topicName(config, severity)
+  const TopicArn = `arn:${partitionOf(region)}:sns:${region}:${config.account}:${topic}`
+  const client = new SNSClient({ region })
+  try {
+    const { Subscriptions = [] } = await client.send(new ListSubscriptionsByTopicCommand({ TopicArn }))
+    const { MessageId = '' } = await client.send(
+      new PublishCommand({
+        TopicArn,
+        Subject: `TEST: ${config.name} ${severity}`,
+        Message: JSON.stringify(message(config, region, severity)),
+      }),
+    )
+    // The endpoint may carry a key of its receiver: the protocol and the host are enough to know it by.
+    const confirmed = Subscriptions.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith('arn:'))
+    return {
+      topic,
+      region,
+      messageId: MessageId,
+      reaches: confirmed.map(({ Protocol, Endpoint }) => `${Protocol} ${safe(Protocol, Endpoint)}`),
+    }
+  } finally {
+    client.destroy()
+  }
+}
+
+function safe(protocol = '', endpoint = ''): string {
+  return protocol.startsWith('http') ? new URL(endpoint).host : endpoint
+}
+
+function message(config: EnvironmentConfig, region: string, severity: Severity) {
+  const description = [
+    'This is a test of the paging route; nothing is wrong.',
+    `Where: ${config.name}, ${region}.`,
+    `Article: ${config.paging.runbook}#heartbeat`,
+  ].join('\n')
+  return {
+    AlarmName: `${config.name}-page-test`,
+    AlarmDescription: description,
+    AWSAccountId: config.account,
+    NewStateValue: 'ALARM',
+    NewStateReason: `holdfast page-test (${severity})`,
+    StateChangeTime: new Date().toISOString(),
+    Region: region,
+    OldStateValue: 'OK',
+  }
+}
