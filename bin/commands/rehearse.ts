@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { Verb } from '../holdfast.ts'
 import type { Rehearsal } from '../rehearsal/rehearse.ts'
@@ -14,7 +15,14 @@ Deploys the environment to this machine, fills it, keeps writing, deletes a tabl
 moment before it, proves the copy row by row against the living database, signs that, and then kills the primary.
 Exit code 0 only when every objective held.`
 
-type Options = { env: string; rows: number; load?: string; keep?: boolean; json?: boolean }
+type Options = {
+  env: string
+  assembly?: string
+  rows: number
+  load?: string
+  keep?: boolean
+  json?: boolean
+}
 
 /** `holdfast rehearse` (`npm start`): the whole story on this machine. */
 export const register: Verb = program => {
@@ -22,6 +30,7 @@ export const register: Verb = program => {
     .command('rehearse')
     .description('break a database on this machine, bring it back and prove it')
     .option('--env <name>', 'the environment', 'prod')
+    .option('--assembly <folder>', 'a synthesized assembly, instead of synthesizing the environment')
     .option('--rows <count>', 'rows of the commerce sample', countOf, 1_000_000)
     .option('--load <file>', 'a plain-format pg_dump to load instead')
     .option('--keep', 'leave the twin running')
@@ -44,7 +53,7 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
   const progress = new Progress()
   const say = (text: string) => progress.say(text)
   const seconds = () => ((performance.now() - began) / 1_000).toFixed(1)
-  const { directory: assembly } = await freshAssembly(options.env, say)
+  const assembly = resolve(options.assembly ?? (await freshAssembly(options.env, say)).directory)
   const { isOld } = await bringUp(
     { environment: options.env, assembly, only: [], noIam: false, pauseSchedules: false },
     say,

@@ -49,8 +49,7 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
   const connection = await ownerConnection(deployment)
   const { rows, dumpFile } = options
   const scenario = openScenario({ connection, rows, ...(dumpFile === undefined ? {} : { dumpFile }) })
-  // Its schedule begins a minute after the deployment; a moment without heartbeats cannot be dated.
-  await startFunction(deployment.lambda('home'), await deployment.output('home', 'HeartbeatArn'))
+  await startRecording(deployment)
   const loaded = await scenario.load(say)
   say('writing steadily …')
   const writers = await scenario.write()
@@ -68,6 +67,13 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
     await writers.stop().catch(() => undefined)
     throw error
   }
+}
+
+/** Their schedules begin a minute after the deployment; a moment without heartbeats cannot be dated. */
+async function startRecording(deployment: Deployment): Promise<void> {
+  const outputs = ['HeartbeatArn', ...(deployment.config.archive.enabled ? ['ArchiverArn'] : [])]
+  for (const output of outputs)
+    await startFunction(deployment.lambda('home'), await deployment.output('home', output))
 }
 
 async function drillToBefore(deployment: Deployment, damage: Damage): Promise<DrillResult> {
