@@ -10,6 +10,8 @@ export type Evaluator = {
   readonly store: SeriesStore
   readonly alarms: Collection<Alarm>
   readonly history: HistoryItem[]
+  /** Keeps an item beyond the twin's life. */
+  readonly keep: (item: HistoryItem) => void
   /** Sends an alarm's message to an action's ARN; throws when it may not or cannot. */
   readonly act: (action: AlarmAction) => Promise<void>
   readonly underWay: Set<Promise<void>>
@@ -27,8 +29,10 @@ export type AlarmAction = {
 /** Kept of the history. */
 const MAX_HISTORY = 5000
 
+/** Adds to the history of alarms. */
 export function remember(evaluator: Evaluator, item: HistoryItem): void {
   evaluator.history.push(item)
+  evaluator.keep(item)
   if (evaluator.history.length > MAX_HISTORY)
     evaluator.history.splice(0, evaluator.history.length - MAX_HISTORY)
 }

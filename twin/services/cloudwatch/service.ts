@@ -1,10 +1,11 @@
-import { join } from 'node:path'
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import * as schemas from '@aws-sdk/client-cloudwatch'
 import type { Collection } from '../../state/collection.ts'
 import { type Operation, type Service, WireError } from '../../wire/call.ts'
 import type { ServiceDependencies } from '../dependencies.ts'
 import { alarmOperations } from './alarm-operations.ts'
-import type { Alarm } from './alarms.ts'
+import type { Alarm, HistoryItem } from './alarms.ts'
 import { samplesOf } from './emf.ts'
 import { type AlarmAction, type Evaluator, evaluateAlarms } from './evaluation.ts'
 import { metricOperations } from './metric-operations.ts'
@@ -44,7 +45,7 @@ export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWat
     clock,
     store,
     alarms: dependencies.open<Alarm>('alarms'),
-    history: [],
+    ...openHistory(join(dependencies.dir, 'alarm-history.jsonl')),
     act,
     underWay: new Set(),
   }
@@ -70,6 +71,16 @@ export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWat
       while (evaluator.underWay.size > 0) await Promise.all(evaluator.underWay)
     },
     ringing: () => evaluator.alarms.values().filter(({ state }) => state === 'ALARM'),
+  }
+}
+
+function openHistory(file: string): Pick<Evaluator, 'history' | 'keep'> {
+  mkdirSync(dirname(file), { recursive: true })
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+  return {
+    // A crash may cut the last line short.
+    history: lines.filter(line => line.endsWith('}')).map(line => JSON.parse(line) as HistoryItem),
+    keep: item => appendFileSync(file, `${JSON.stringify(item)}\n`),
   }
 }
 

@@ -37,6 +37,14 @@ export type SnsDependencies = ServiceDependencies & {
   readonly dir: string
   /** Invokes a subscribed function with an SNS event. Without it, such a delivery is recorded as not made. */
   readonly invoke?: (functionArn: string, event: object) => Promise<void>
+  /** Condition keys and ARN of a topic's key, so that who publishes is asked about it. Without it only the topic is asked. */
+  readonly findKey?: (
+    reference: string,
+    region: string,
+  ) => {
+    readonly arn: string
+    readonly context: Readonly<Record<string, string | readonly string[]>>
+  }
   /** Refuses when the topic's key cannot be used. */
   readonly assertKeyUsable: (reference: string, region: string) => void
 }
@@ -54,6 +62,11 @@ export type SnsService = {
   /** Publishes for a service of the twin; the caller asked the topic's policy before. Answers the message's id. */
   publish(topicArn: string, message: Message): Promise<string>
   policyOf(arn: string): unknown
+  /**
+   * What a publisher must be allowed at the topic's key. An alarm that publishes to an encrypted topic is stopped by a
+   * key policy that does not let CloudWatch in, and says so only in its history.
+   */
+  keyQuestions(topicArn: string): Question[]
   /** Resolves when every delivery under way is over. */
   settle(): Promise<void>
 }
@@ -89,10 +102,20 @@ export function createSns(dependencies: SnsDependencies): SnsService {
     },
     publish: async (arn, message) => publish(sns, requireTopic(sns, arn), message),
     policyOf: arn => sns.topics.get(arn)?.attributes.Policy,
+    keyQuestions: arn => keyQuestions(sns, arn),
     settle: async () => {
       while (sns.underWay.size > 0) await Promise.all(sns.underWay)
     },
   }
+}
+
+function keyQuestions(sns: Sns, topicArn: string | undefined): Question[] {
+  const topic = sns.topics.get(topicArn ?? '')
+  const reference = topic?.attributes.KmsMasterKeyId
+  if (!topic || !reference || !sns.findKey) return []
+  const key = sns.findKey(reference, topic.region)
+  const context = { ...key.context, 'kms:ViaService': `sns.${topic.region}.amazonaws.com` }
+  return ['kms:GenerateDataKey', 'kms:Decrypt'].map(action => ({ action, resource: key.arn, context }))
 }
 
 function publish(sns: Sns, topic: Topic, message: Message): string {
@@ -281,8 +304,10 @@ function topicOperations(sns: Sns): Record<string, Operation> {
       }),
     },
     Publish: {
-      questions: (input: PublishCommandInput, call) =>
-        ask(sns, 'sns:Publish')({ TopicArn: input.TopicArn ?? input.TargetArn ?? '' }, call),
+      questions: (input: PublishCommandInput, call) => [
+        ...ask(sns, 'sns:Publish')({ TopicArn: input.TopicArn ?? input.TargetArn ?? '' }, call),
+        ...keyQuestions(sns, input.TopicArn ?? input.TargetArn),
+      ],
       run: (input: PublishCommandInput) => {
         const topic = requireTopic(sns, input.TopicArn ?? input.TargetArn)
         if (!input.Message) throw new WireError('InvalidParameter', 'Invalid parameter: Empty message')
