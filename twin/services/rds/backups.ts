@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readdir, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { makePrivateFolder } from '../../postgres/account.ts'
 import { archivedSegments } from '../../postgres/archive.ts'
@@ -158,6 +158,18 @@ async function prune(rds: Rds, region: string, resourceId: string): Promise<void
     rds.snapshots.delete(keyOf(region, base.snapshot))
     await rm(base.dir, { recursive: true, force: true })
   }
+  const oldest = backup.bases[needed]
+  if (oldest) await dropSegmentsBefore(backup.archive, oldest)
+}
+
+/** A base names the segment with which its recovery begins; what is older serves no base any more. */
+async function dropSegmentsBefore(archive: string, base: BaseRecord): Promise<void> {
+  const label = await readFile(join(base.dir, 'data', 'backup_label'), 'utf8')
+  const first = /file ([0-9A-F]{24})/.exec(label)?.[1]
+  if (first === undefined) throw new Error(`${base.dir} has no segment in its backup_label`)
+  for (const segment of archivedSegments(archive))
+    if (segment.slice(8) < first.slice(8))
+      for (const suffix of ['', '.gz']) await rm(join(archive, `${segment}${suffix}`), { force: true })
 }
 
 /** Copies that are being brought up to date: a second round waits for its turn by coming later. */

@@ -239,7 +239,7 @@ async function openAddress(rds: Rds, host: Host, resourceId: string): Promise<vo
     certificate: rds.options.certificate,
     names: [addressName(record)],
     backend: () => (host.cluster?.isRunning() ? host.cluster : undefined),
-    forceSsl: () => (current()?.applied.values['rds.force_ssl']?.value ?? '1') === '1',
+    forceSsl: () => isSslForced(rds, current()),
     iamEnabled: () => current()?.shown.IAMDatabaseAuthenticationEnabled ?? false,
     findKey: rds.options.findKey,
     mayConnect: (principal: Parameters<Rds['options']['mayConnect']>[0], user: string) =>
@@ -257,6 +257,14 @@ async function openAddress(rds: Rds, host: Host, resourceId: string): Promise<vo
   })
   if (rds.faults.lostRegions.has(record.region)) host.endpoint.setReachable(false)
   update(rds, resourceId, () => ({ hostPort: host.endpoint?.port ?? 0 }))
+}
+
+/** Dynamic: the group's value counts at once, unless the instance waits for a reboot to take the group on. */
+function isSslForced(rds: Rds, record: InstanceRecord | undefined): boolean {
+  if (!record) return true
+  const isCurrent = record.applied.group === record.parameterGroup
+  const values = isCurrent ? groupValues(rds, record) : record.applied.values
+  return /^(1|on|true)$/i.test(values['rds.force_ssl']?.value ?? '1')
 }
 
 /** The name that RDS would give the instance; certificates are valid for it, and no DNS knows it. */

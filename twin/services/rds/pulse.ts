@@ -20,7 +20,8 @@ export async function pulse(rds: Rds, host: Host, resourceId: string): Promise<v
   host.client ??= await cluster.connect('rdsadmin')
   if (record.source) await follow(host, record)
   else await lead(rds, host, record, cluster)
-  const now = rds.now()
+  // The twin's clock can be skewed by a fault; how often something is done must not follow it.
+  const now = Date.now()
   if (now - host.lastMetrics >= (rds.options.metricInterval ?? DEFAULT_METRICS_MS)) {
     host.lastMetrics = now
     if (!rds.backups.has(keyOf(record.region, record.resourceId)))
@@ -37,8 +38,8 @@ async function lead(rds: Rds, host: Host, record: InstanceRecord, cluster: Clust
     await beat(client)
     return
   }
-  if (rds.now() - host.lastSwitch >= (rds.options.restorableLag ?? DEFAULT_LAG_MS)) {
-    host.lastSwitch = rds.now()
+  if (Date.now() - host.lastSwitch >= (rds.options.restorableLag ?? DEFAULT_LAG_MS)) {
+    host.lastSwitch = Date.now()
     host.moments.push(await endSegment(client))
   } else await beat(client)
   const arrived = host.moments.filter(({ segment }) => isArchived(backup.archive, segment))
