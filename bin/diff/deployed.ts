@@ -1,10 +1,10 @@
 import { CloudFormationClient, GetTemplateCommand, paginateListStacks } from '@aws-sdk/client-cloudformation'
-import { Refusal } from '../../lambdas/runtime/failure.ts'
+import { Refusal, sentence } from '../../lambdas/runtime/failure.ts'
 import type { Assembly, Template } from './assembly.ts'
 
 /**
  * The templates that are deployed under the names of an assembly's stacks, each asked for in its own region.
- * A stack that was never deployed is not in the answer. Throws a Refusal when a region is unknown.
+ * A stack that was never deployed is not in the answer. Throws a Refusal when a region is unknown or does not answer.
  */
 export async function readDeployed(assembly: Assembly): Promise<Assembly> {
   const templates = new Map<string, Template>()
@@ -13,6 +13,15 @@ export async function readDeployed(assembly: Assembly): Promise<Assembly> {
     try {
       const living = await livingStacks(client)
       for (const stack of stacks) if (living.has(stack)) templates.set(stack, await templateOf(client, stack))
+    } catch (error) {
+      // Silence must never look like "nothing is deployed".
+      if (error instanceof Refusal) throw error
+      throw new Refusal(
+        'NoAnswer',
+        `CloudFormation in ${region} did not say what is deployed: ${sentence(error)}`,
+        'sign in to the account, or compare offline with --against DIR',
+        { cause: error },
+      )
     } finally {
       client.destroy()
     }

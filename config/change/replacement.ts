@@ -60,7 +60,7 @@ function replaced(change: ResourceChange, property: PropertyChange): string {
 
 /** A stateful resource that is no longer in the templates. */
 export const mustNotBeRemoved: ChangeRule = (change, all) => {
-  if (!change.stateful || !change.before || change.after) return []
+  if (!change.stateful || !change.before || change.after || keepsItsLogs(change)) return []
   const name = physicalName(change.before)
   const moved = all.find(
     each =>
@@ -82,6 +82,11 @@ export const mustNotBeRemoved: ChangeRule = (change, all) => {
           'put it back; to give it up on purpose, say so with --allow and --reason',
         ),
   ]
+}
+
+/** Logs that outlive whoever wrote them are complete: nothing needs to be done for them any more. */
+function keepsItsLogs({ type, before }: ResourceChange): boolean {
+  return type === 'AWS::Logs::LogGroup' && before?.DeletionPolicy === 'Retain'
 }
 
 /** A replica that loses its source becomes a database of its own. */

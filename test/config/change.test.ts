@@ -178,6 +178,14 @@ describe('a removal', () => {
     expect(dangers({ It: resource('AWS::Lambda::Function', {}) }, {})).toEqual([])
   })
 
+  test('of logs is refused only when they go too', () => {
+    const logs = (DeletionPolicy: string) => ({
+      It: resource('AWS::Logs::LogGroup', { LogGroupName: '/shop' }, { DeletionPolicy }),
+    })
+    expect(dangers(logs('Retain'), {})).toEqual([])
+    expect(dangers(logs('Delete'), {})).toHaveLength(1)
+  })
+
   test('of a type that the specification does not know is refused', () => {
     expect(isStateful('AWS::Brand::New')).toBe(true)
     expect(isStateful('Custom::LogRetention')).toBe(false)
