@@ -7,6 +7,7 @@ import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { retain } from './instance.ts'
+import { keyAlias, partitionOf } from './names.ts'
 import type { Network } from './network.ts'
 
 // The transform that expands a hosted rotation into its function, in the version that rolls forward by itself.
@@ -33,6 +34,7 @@ export class Credentials extends Construct {
         passwordLength: 40,
         excludeCharacters: ' %+~`#$&*()|[]{}:;<>?!\'/@"\\',
       },
+      replicaRegions: config.standby.enabled ? [standbyCopy(config)] : undefined,
     })
     retain(this.secret)
   }
@@ -78,3 +80,10 @@ export class Credentials extends Construct {
 }
 
 export type AttachProps = CredentialsProps & { readonly network: Network; readonly groups: DatabaseGroups }
+
+// The password must survive its region. The copy names the host of the home region until a failover writes its own.
+function standbyCopy(config: EnvironmentConfig): secretsmanager.CfnSecret.ReplicaRegionProperty {
+  const { account, standbyRegion } = config
+  const key = `arn:${partitionOf(standbyRegion)}:kms:${standbyRegion}:${account}:${keyAlias(config)}`
+  return { region: standbyRegion, kmsKeyId: key }
+}

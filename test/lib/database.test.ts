@@ -154,6 +154,15 @@ describe('the primary', () => {
   })
 })
 
+test('the master password survives its region', () => {
+  const secret = (one: typeof prod) =>
+    one.only('database', 'AWS::SecretsManager::Secret').Properties.ReplicaRegions
+  expect(secret(prod)).toEqual([
+    { Region: 'us-west-2', KmsKeyId: 'arn:aws:kms:us-west-2:111111111111:alias/shop-prod' },
+  ])
+  expect(secret(dev)).toBeUndefined()
+})
+
 describe('replicas', () => {
   // Without the line, the next deployment promotes the replica.
   test.each(replicas)('%s names its source for ever', identifier => {
