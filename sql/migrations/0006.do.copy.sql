@@ -78,7 +78,8 @@ begin
     end;
     return next;
   end loop;
-  if to_regclass('cron.job') is not null then
+  -- Where pg_cron is not loaded its table stays as it is: a change would be a difference to explain.
+  if to_regclass('cron.job') is not null and current_setting('shared_preload_libraries') like '%pg_cron%' then
     thing := 'pg_cron jobs';
     begin
       execute 'update cron.job set active = false where active';

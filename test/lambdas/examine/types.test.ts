@@ -50,9 +50,7 @@ test.each([
     const digests = []
     for (const value of [one, other]) {
       await client.query('truncate public.two')
-      await client.query(`insert into public.two values (1, $1::${type.replace(/ collate.*/, '')})`, [
-        value === '1e2' ? '1.0e2' : value,
-      ])
+      await client.query(`insert into public.two values (1, $1::${type.replace(/ collate.*/, '')})`, [value])
       const { oid } = (await client.query(`select 'public.two'::regclass::oid::int8 as oid`)).rows[0]
       const relations = await readRelations(client, [Number(oid)])
       const types = await readColumnTypes(client, relations.values())
