@@ -1,5 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type Collection, openCollection } from '../state/collection.ts'
 import { WireError } from '../wire/call.ts'
@@ -103,6 +112,9 @@ export class Functions {
   constructor(directory: string) {
     this.#records = openCollection(join(directory, 'functions.json'))
     this.#code = join(directory, 'code')
+    // Node looks for a package.json upwards, and the folder that the twin stands in may call its own files modules.
+    mkdirSync(this.#code, { recursive: true })
+    writeFileSync(join(this.#code, 'package.json'), '{ "type": "commonjs" }\n')
   }
 
   all(region?: string): FunctionRecord[] {
