@@ -142,6 +142,7 @@ export async function composeServices(
   const sns = createSns({
     ...base('sns'),
     dir: folder.of('sns'),
+    findKey: kms.findKey,
     assertKeyUsable: (reference, region) => kms.findKey(reference, region).assertUsable(),
     invoke: async (arn, event) => {
       const target = lambda.functions.resolve(arn.split(':')[3] ?? '', account, arn)
@@ -176,13 +177,16 @@ export async function composeServices(
     message: { readonly subject: string; readonly body: string },
   ) => {
     const isTopic = target.startsWith('arn:aws:sns:')
-    const question = {
-      action: isTopic ? 'sns:Publish' : 'lambda:InvokeFunction',
-      resource: target,
-      context: { 'aws:SourceArn': source, 'aws:SourceAccount': account },
-    }
-    if (!authorizer.allowsService(service, question, region).allowed)
-      throw new Error(`${target} does not let ${service} in`)
+    const context = { 'aws:SourceArn': source, 'aws:SourceAccount': account }
+    const asked = [
+      { action: isTopic ? 'sns:Publish' : 'lambda:InvokeFunction', resource: target, context },
+      ...(isTopic ? sns.keyQuestions(target) : []).map(question => ({
+        ...question,
+        context: { ...question.context, ...context },
+      })),
+    ]
+    const refused = asked.find(question => !authorizer.allowsService(service, question, region).allowed)
+    if (refused) throw new Error(`${refused.resource} does not let ${service} do ${refused.action}`)
     if (isTopic) await sns.publish(target, message)
     else lambda.invokeLater(lambda.functions.resolve(region, account, target), message.body)
   }

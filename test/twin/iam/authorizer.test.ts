@@ -105,7 +105,12 @@ beforeAll(async () => {
     may: authorizer.may,
     allowsRole: (arn, question, region) => authorizer.allowsRole(arn, question, region).allowed,
   })
-  topics = createSns({ ...bench.dependencies('sns'), dir: bench.dir, assertKeyUsable: () => {} })
+  topics = createSns({
+    ...bench.dependencies('sns'),
+    dir: bench.dir,
+    findKey: keys.findKey,
+    assertKeyUsable: () => {},
+  })
   identities = memoryIdentities()
   const tokens = createSts({ account: ACCOUNT, clock: Date.now, roles, identities })
   const services = [database, keys.service, objects.service, topics.service, tokens]
@@ -282,6 +287,54 @@ describe('a key', () => {
       ]),
     )
     expect(await code(bucketClient(as(`arn:aws:iam::${ACCOUNT}:role/keyed`)).send(put))).toBe('no error')
+  })
+})
+
+describe('an encrypted topic', () => {
+  test('takes what CloudWatch publishes only when its key lets CloudWatch in', async () => {
+    const root = made(new kms.KMSClient(asRoot()))
+    const { KeyMetadata } = await root.send(new kms.CreateKeyCommand({}))
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { Service: 'cloudwatch.amazonaws.com' },
+          Action: 'sns:Publish',
+          Resource: '*',
+        },
+      ],
+    })
+    const { TopicArn = '' } = await made(new sns.SNSClient(asRoot())).send(
+      new sns.CreateTopicCommand({
+        Name: 'pages',
+        Attributes: { KmsMasterKeyId: KeyMetadata!.KeyId!, Policy },
+      }),
+    )
+    const refused = () =>
+      [{ action: 'sns:Publish', resource: TopicArn }, ...topics.keyQuestions(TopicArn)]
+        .filter(
+          question => !authorizer.allowsService('cloudwatch.amazonaws.com', question, 'eu-west-1').allowed,
+        )
+        .map(({ action }) => action)
+    expect(refused()).toEqual(['kms:GenerateDataKey', 'kms:Decrypt'])
+    await root.send(
+      new kms.PutKeyPolicyCommand({
+        KeyId: KeyMetadata!.KeyId!,
+        Policy: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Principal: { Service: 'cloudwatch.amazonaws.com' },
+              Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+              Resource: '*',
+            },
+          ],
+        }),
+      }),
+    )
+    expect(refused()).toEqual([])
   })
 })
 
