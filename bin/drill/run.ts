@@ -34,24 +34,24 @@ export type Run = {
 
 /** Starts the drill and follows it to its end. Ctrl-C stops it, waits until its copy is gone and then gives up. */
 export async function runDrill({ lambda, functionArn, request }: Run): Promise<DrillResult> {
-  const execution = await startDrill(lambda, functionArn, request)
   const interrupted = new AbortController()
   const interrupt = () => interrupted.abort()
+  // Before the drill begins: what was started must not be left behind for want of a listener.
   process.once('SIGINT', interrupt)
   try {
-    return await followDrill(lambda, execution, narrator(), interrupted.signal)
-  } catch (error) {
-    if (!interrupted.signal.aborted) throw error
-    console.error(
-      paint(
-        'yellow',
-        '\nstopping the drill and deleting its copy (Ctrl-C again leaves that to the reaper)',
-        process.stderr,
-      ),
-    )
-    const cleaning = await stopDrill(lambda, functionArn, execution, request.requestedBy)
-    return await followDrill(lambda, cleaning, narrator())
+    const execution = await startDrill(lambda, functionArn, request)
+    return await followDrill(lambda, execution, narrator(), interrupted.signal).catch(error => {
+      if (!interrupted.signal.aborted) throw error
+      return abandonDrill({ lambda, functionArn, request }, execution)
+    })
   } finally {
     process.removeListener('SIGINT', interrupt)
   }
+}
+
+async function abandonDrill({ lambda, functionArn, request }: Run, execution: string): Promise<DrillResult> {
+  const said = 'stopping the drill and deleting its copy (Ctrl-C again leaves that to the reaper)'
+  console.error(paint('yellow', `\n${said}`, process.stderr))
+  const cleaning = await stopDrill(lambda, functionArn, execution, request.requestedBy)
+  return followDrill(lambda, cleaning, narrator())
 }

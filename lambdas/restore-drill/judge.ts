@@ -2,6 +2,7 @@ import { type FaultKind, judgeTables, type TableResult } from '../examine/reques
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
+import { sayDuration } from './report/figure.ts'
 import type { DrillRequest } from './request.ts'
 import type { Compared } from './stages/compare.ts'
 import type { Found } from './stages/cut.ts'
@@ -175,7 +176,7 @@ export function judge(
 function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Evidence['measured']): string {
   const rows = tables.reduce((all, table) => all + table.compared, 0)
   const compared = tables.filter(table => table.level !== 'none').length
-  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${compared} tables match the living database, nothing is lost or corrupt; ${rpoSeconds} s of writes lost, serving again after ${rtoSeconds} s`
+  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${compared} tables match the living database, nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}`
 }
 
 // Which check must turn red for which fault; a fault that is only caught elsewhere was caught by luck.
