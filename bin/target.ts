@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Refusal } from '../lambdas/runtime/failure.ts'
 import { PROGRAM } from '../twin/main.ts'
-import { folderAt } from '../twin/state/folder.ts'
+import { closedFolder, folderAt } from '../twin/state/folder.ts'
 import { holderOf } from '../twin/state/lock.ts'
 import type { TwinEndpoint } from '../twin/twin.ts'
 import { ROOT } from './assembly.ts'
@@ -18,9 +20,18 @@ export type Target =
 /** What the commands let a person say about where their calls go. */
 export type TargetOptions = { readonly target?: string; readonly env?: string }
 
-/** Folder of an environment's twin. */
+/**
+ * Folder of an environment's twin: in `.twin` beside the sources. Where root works in a folder that PostgreSQL's
+ * account cannot reach, it is in the temporary folder instead. HOLDFAST_TWINS names another place.
+ */
 export function twinRoot(environment: string): string {
-  return join(process.env.HOLDFAST_TWINS ?? join(ROOT, '.twin'), environment)
+  return join(process.env.HOLDFAST_TWINS ?? defaultRoot(), environment)
+}
+
+function defaultRoot(): string {
+  const beside = join(ROOT, '.twin')
+  if (closedFolder(join(beside, 'any')) === undefined) return beside
+  return join(tmpdir(), `holdfast-twins-${createHash('sha256').update(ROOT).digest('hex').slice(0, 12)}`)
 }
 
 /** The running twin of an environment; undefined when none runs. */
