@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -221,7 +221,7 @@ try {
   }
   const [twinMs, handMs] = [median(api), median(hand)]
   process.stdout.write(
-    `${JSON.stringify({ bench: 'pitr', megabytes, rounds, cpus: cpus().length, twinMs: Math.round(twinMs), handMs: Math.round(handMs), ratio: Number((twinMs / handMs).toFixed(2)), aim: 1.15 })}\n`,
+    `${JSON.stringify({ bench: 'pitr', megabytes, rounds, cpus: cpus().length, load: Number(loadavg()[0]?.toFixed(1)), twinMs: Math.round(twinMs), handMs: Math.round(handMs), ratio: Number((twinMs / handMs).toFixed(2)), aim: 1.15 })}\n`,
   )
 } finally {
   await listener.close()

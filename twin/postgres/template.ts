@@ -67,7 +67,17 @@ select name, context, vartype, short_desc as description, unit, boot_val as boot
 from pg_catalog.pg_settings order by name`
 
 /** The folder of this version's template, made when it is missing. Two processes may make it at once: one wins. */
-async function findTemplate(version: Version): Promise<string> {
+function findTemplate(version: Version): Promise<string> {
+  const found = templates.get(version) ?? makeTemplate(version)
+  templates.set(version, found)
+  // A failure is not kept: the next caller tries again.
+  found.catch(() => templates.delete(version))
+  return found
+}
+
+const templates = new Map<Version, Promise<string>>()
+
+async function makeTemplate(version: Version): Promise<string> {
   const programs = installation(version)
   const content = createHash('sha256')
     .update(perCluster + perDatabase + heartbeatTable + LIST_SETTINGS)

@@ -361,6 +361,8 @@ async function endStray(dir: string): Promise<void> {
     while ([pid, ...children].some(isAlive)) await sleep(10)
   }
   rmSync(file, { force: true })
+  // The socket's lock file names a process, too, and its number may belong to another program by now.
+  rmSync(socketFolder(dir), { recursive: true, force: true })
 }
 
 /** The number may have gone to another program since. */
