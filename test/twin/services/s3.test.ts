@@ -153,6 +153,13 @@ describe('an object', () => {
     expect(await code(text('big', { Range: 'bytes=3000000-' }))).toBe('InvalidRange')
   })
 
+  test('is refused with a checksum that could not be checked, for another owner, and with an access list', async () => {
+    expect(await code(put('k', 'x', { ChecksumSHA512: 'AAAA' }))).toBe('NotImplemented')
+    expect(await code(put('k', 'x', { ExpectedBucketOwner: '999900001111' }))).toBe('AccessDenied')
+    expect(await code(put('k', 'x', { ExpectedBucketOwner: '111122223333' }))).toBe('no error')
+    expect(await code(put('k', 'x', { ACL: 'public-read' }))).toBe('AccessControlListNotSupported')
+  })
+
   test('may be empty', async () => {
     await put('empty', '')
     expect(await text('empty')).toBe('')

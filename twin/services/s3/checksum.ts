@@ -52,12 +52,15 @@ export function checksumOf(algorithm: Algorithm, content: Uint8Array): string {
 
 type ChecksumMembers = Readonly<Record<string, unknown>>
 
-/** The checksums that a request states in its members (`ChecksumCRC32`, …). */
+const NO_CHECKSUM = new Set(['ChecksumAlgorithm', 'ChecksumMode', 'ChecksumType'])
+
+/** The checksums that a request states in its members (`ChecksumCRC32`, …); one that the twin cannot check is refused. */
 export function statedChecksums(input: ChecksumMembers): Checksums {
   const stated: Checksums = {}
-  for (const algorithm of ALGORITHMS) {
-    const value = input[`Checksum${algorithm}`]
-    if (typeof value === 'string') stated[algorithm] = value
+  for (const [name, value] of Object.entries(input)) {
+    if (!name.startsWith('Checksum') || NO_CHECKSUM.has(name) || typeof value !== 'string') continue
+    const algorithm = readAlgorithm(name.slice('Checksum'.length))
+    if (algorithm) stated[algorithm] = value
   }
   return stated
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import * as schemas from '@aws-sdk/client-s3'
-import type { Call, Question, Service } from '../../wire/call.ts'
+import { type Call, type Question, type Service, WireError } from '../../wire/call.ts'
 import type { ServiceDependencies } from '../dependencies.ts'
 import { bucketOperations, settingOperations } from './bucket-operations.ts'
 import type { Bucket } from './buckets.ts'
@@ -77,7 +77,7 @@ export function createS3(dependencies: S3Dependencies): S3Service {
   // Parts lie in the scratch folder, which a restart empties: an upload that was under way is over.
   for (const id of s3.uploads.keys()) s3.uploads.delete(id)
   return {
-    service: { name: 's3', schemas, protocol: 'rest-xml', operations: operationsOf(s3) },
+    service: { name: 's3', schemas, protocol: 'rest-xml', operations: guarded(operationsOf(s3), s3.account) },
     policyOf: arn => buckets.get(arn.split(':::')[1]?.split('/')[0] ?? '')?.policy,
     bucket: name => buckets.get(name),
     corruptObject: (bucket, key, options = {}) => {
@@ -104,6 +104,33 @@ function operationsOf(s3: S3): Service['operations'] {
     ...bucketOperations(s3),
     ...Object.assign({}, ...SETTINGS.map(setting => settingOperations(s3, setting))),
   }
+}
+
+const GRANTS = ['GrantFullControl', 'GrantRead', 'GrantReadACP', 'GrantWriteACP']
+
+/** Holds every operation to what stands in many inputs: whose bucket it must be, and that access lists are off. */
+function guarded(operations: Service['operations'], account: string): Service['operations'] {
+  const check = (input: Record<string, unknown>) => {
+    if (input.ExpectedBucketOwner !== undefined && input.ExpectedBucketOwner !== account) {
+      throw new WireError('AccessDenied', 'Access Denied', 403)
+    }
+    const hasAcl = input.ACL !== undefined && input.ACL !== 'bucket-owner-full-control'
+    if (input.Key !== undefined && (hasAcl || GRANTS.some(name => input[name] !== undefined))) {
+      throw new WireError('AccessControlListNotSupported', 'The bucket does not allow ACLs', 400)
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(operations).map(([name, { questions, run }]) => [
+      name,
+      {
+        questions: (input, call) => {
+          check(input)
+          return questions(input, call)
+        },
+        run,
+      },
+    ]),
+  )
 }
 
 function flipByte(path: string, at: number): void {
