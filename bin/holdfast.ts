@@ -34,16 +34,25 @@ for (const load of VERBS) (await load()).register(program)
 try {
   await program.parseAsync()
 } catch (error) {
-  // A user's mistake is a sentence; a stack trace is for our bugs only.
-  const refused = error instanceof Error && error.message.includes('HINT:')
-  console.error(
-    paint(
-      'red',
-      refused || !(error instanceof Error)
-        ? String((error as Error).message ?? error)
-        : (error.stack ?? error.message),
-      process.stderr,
-    ),
-  )
+  console.error(paint('red', toldOf(error), process.stderr))
   process.exitCode = 1
+}
+
+/** A user's mistake and a service's refusal are a sentence; a stack trace is for our own bugs only. */
+function toldOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message.includes('HINT:')) return error.message
+  const { code, address, port, $metadata } = error as Error & {
+    code?: string
+    address?: string
+    port?: number
+    $metadata?: { requestId?: string }
+  }
+  if (code === 'ECONNREFUSED')
+    return `nothing answers at ${address}:${port}\nHINT: holdfast status shows whether the twin still runs; for AWS use --target aws`
+  if (error.name === 'CredentialsProviderError')
+    return `no AWS credentials were found: ${error.message}\nHINT: set AWS_PROFILE, or start a twin with holdfast up`
+  if ($metadata !== undefined)
+    return `AWS refused: ${error.name}: ${error.message} (request ${$metadata.requestId ?? 'without id'})\nHINT: the name says what to change; holdfast logs shows what the functions said`
+  return error.stack ?? error.message
 }
