@@ -96,11 +96,13 @@ export function signalName(config: EnvironmentConfig, { id, causes }: AlarmRow):
 export function describe(config: EnvironmentConfig, row: AlarmRow): string {
   const place = row.region === 'home' ? config.region : config.standbyRegion
   const advice = row.awsRecommends === undefined ? [] : [`AWS recommends: ${row.awsRecommends}.`]
+  const silence = row.missing === 'breaching' ? ['Silence rings too: no data is no good news.'] : []
   return [
     `${row.summary}.`,
     `Where: ${config.name}, ${place}.`,
     `Bound: ${row.bad} ${row.threshold} ${row.unit} (${row.derivation}).`,
     ...advice,
+    ...silence,
     `Article: ${config.paging.runbook}#${row.article}`,
   ].join('\n')
 }
