@@ -1,35 +1,15 @@
 import { sentence, Transient } from '../runtime/failure.ts'
-import { both, type Chunk, compareChunks, SideError } from './chunk.ts'
+import { type Chunk, compareChunks, SideError } from './chunk.ts'
 import { type History, readHistory } from './history.ts'
+import { blocksOf, type Catalog, type Job, jobsOf, joined, rangesOf, readCatalog } from './jobs.ts'
 import { compareDropped, compareWhole } from './multiset.ts'
 import { BLOCK, WHOLE } from './plan.ts'
-import { address, hashesOf, hashingOf, type Relation, readColumnTypes, readRelations } from './relations.ts'
+import { address, hashesOf, hashingOf, type Relation, readRelations } from './relations.ts'
 import { type BlockRange, type CompareAnswer, type CompareRequest, judgeTables } from './request.ts'
 import type { Lane } from './rows.ts'
 import { openSession } from './session.ts'
 import type { Side } from './side.ts'
 import { NOTHING, openTally, type Tally } from './tally.ts'
-import type { TypeRow } from './types.ts'
-
-/** Blocks in one statement: 32 MB, about a tenth of a second. */
-const CHUNK = 4096
-
-/** Tables in one statement: with thousands of small ones, round trips would cost more than rows. */
-const TOGETHER = 50
-
-type Catalog = {
-  readonly primary: ReadonlyMap<number, Relation>
-  readonly copy: ReadonlyMap<number, Relation>
-  readonly types: {
-    readonly primary: ReadonlyMap<number, TypeRow>
-    readonly copy: ReadonlyMap<number, TypeRow>
-  }
-}
-
-type Job =
-  | { readonly kind: 'chunks'; readonly chunks: readonly Chunk[]; readonly blocks: number }
-  | { readonly kind: 'whole'; readonly table: number; readonly blocks: number }
-  | { readonly kind: 'dropped'; readonly table: number; readonly blocks: number }
 
 type Work = {
   readonly catalog: Catalog
@@ -79,13 +59,18 @@ async function compareOver(
 ): Promise<CompareAnswer> {
   const end = Date.now() + (request.budgetMs ?? 600_000)
   const tables = [...new Set(request.batch.map(([table]) => table))]
+  const catalog = await readCatalog(first, tables)
+  const { jobs, redo, leftOut } = jobsOf(request.batch, catalog)
   const work: Work = {
-    catalog: await readCatalog(first, tables),
+    catalog,
     history: await readHistory(first.primary, first.copy, request.boundary, request.cut),
     tallies: new Map(),
-    rest: [],
+    rest: [...redo],
   }
-  const jobs = jobsOf(request.batch, work)
+  for (const [table, reasons] of leftOut) {
+    const tally = tallyOf(work, table, 'tid')
+    for (const why of reasons) tally.skip(why)
+  }
   let blocks = 0
   await Promise.all(
     lanes.map(async lane => {
@@ -103,103 +88,21 @@ async function compareOver(
   return { checks: judgeTables(results), tables: results, rest: joined(work.rest), bytes: blocks * BLOCK }
 }
 
-async function readCatalog(lane: Lane, tables: readonly number[]): Promise<Catalog> {
-  const [primary, copy] = await both(readRelations(lane.primary, tables), readRelations(lane.copy, tables))
-  const [theirs, mine] = await both(
-    readColumnTypes(lane.primary, primary.values()),
-    readColumnTypes(lane.copy, copy.values()),
-  )
-  return { primary, copy, types: { primary: theirs, copy: mine } }
-}
-
-const blocksOf = (relation: Relation | undefined) => Math.ceil((relation?.bytes ?? 0) / BLOCK)
-
-function jobsOf(batch: readonly BlockRange[], work: Work): Job[] {
-  const jobs: Job[] = []
-  const chunks: Chunk[] = []
-  for (const [table, from, to] of batch) {
-    const copy = work.catalog.copy.get(table)
-    const primary = work.catalog.primary.get(table)
-    if (!copy) throw new Error(`the copy has no table with oid ${table}`)
-    if (!primary) {
-      if (from <= 0) jobs.push({ kind: 'dropped', table, blocks: blocksOf(copy) })
-      continue
-    }
-    if (from === WHOLE) jobs.push({ kind: 'whole', table, blocks: blocksOf(copy) })
-    else if (primary.filenode !== copy.filenode) work.rest.push([table, WHOLE, null])
-    else chunks.push(...chunksOf(copy, primary, from, to, work))
-  }
-  return [...grouped(chunks), ...jobs].sort((a, b) => b.blocks - a.blocks)
-}
-
-function tallyOf(work: Work, copy: Relation, strategy: 'tid' | 'multiset'): Tally {
-  const known = work.tallies.get(copy.oid)
+function tallyOf(work: Work, table: number, strategy: 'tid' | 'multiset'): Tally {
+  const known = work.tallies.get(table)
   if (known) return known
+  const copy = work.catalog.copy.get(table)
+  if (!copy) throw new Error(`the copy has no table with oid ${table}`)
   const tally = openTally(copy, strategy)
-  work.tallies.set(copy.oid, tally)
+  work.tallies.set(table, tally)
   return tally
-}
-
-function chunksOf(copy: Relation, primary: Relation, from: number, to: number | null, work: Work): Chunk[] {
-  const hashing = hashingOf(primary, copy, work.catalog.types)
-  const tally = tallyOf(work, copy, 'tid')
-  for (const why of hashing.leftOut) tally.skip(why)
-  const place = ['t.ctid', 't.xmin']
-  const common = {
-    table: copy.oid,
-    primary: { address: address(primary), hashes: hashesOf([...place, ...hashing.primary]) },
-    copy: { address: address(copy), hashes: hashesOf([...place, ...hashing.copy]) },
-  }
-  const end = to ?? Math.max(blocksOf(copy), from)
-  const chunks: Chunk[] = []
-  for (let at = from; at < end || at === from; at += CHUNK) {
-    const last = at + CHUNK >= end
-    chunks.push({ ...common, from: at, to: last ? to : at + CHUNK, blocks: Math.min(CHUNK, end - at) })
-  }
-  return chunks
-}
-
-function grouped(chunks: readonly Chunk[]): Job[] {
-  const jobs: Job[] = []
-  let group: Chunk[] = []
-  let blocks = 0
-  for (const chunk of chunks) {
-    if (group.length > 0 && (blocks + chunk.blocks > CHUNK || group.length === TOGETHER)) {
-      jobs.push({ kind: 'chunks', chunks: group, blocks })
-      group = []
-      blocks = 0
-    }
-    group.push(chunk)
-    blocks += chunk.blocks
-  }
-  if (group.length > 0) jobs.push({ kind: 'chunks', chunks: group, blocks })
-  return jobs
-}
-
-const rangesOf = (job: Job): BlockRange[] =>
-  job.kind === 'chunks'
-    ? job.chunks.map(chunk => [chunk.table, chunk.from, chunk.to] as const)
-    : [[job.table, job.kind === 'whole' ? WHOLE : 0, null]]
-
-/** Neighbouring ranges of a table as one, and each whole table once. */
-function joined(ranges: readonly BlockRange[]): BlockRange[] {
-  const whole = new Set(ranges.filter(range => range[1] === WHOLE).map(range => range[0]))
-  const parts = ranges.filter(range => !whole.has(range[0])).sort((a, b) => a[0] - b[0] || a[1] - b[1])
-  const result: BlockRange[] = [...whole].map(table => [table, WHOLE, null])
-  for (const part of parts) {
-    const last = result.at(-1)
-    if (last && last[0] === part[0] && last[2] === part[1])
-      result[result.length - 1] = [last[0], last[1], part[2]]
-    else result.push(part)
-  }
-  return result
 }
 
 async function run(lane: Lane, job: Job, work: Work): Promise<void> {
   if (job.kind === 'chunks') return runChunks(lane, job.chunks, work)
   const copy = work.catalog.copy.get(job.table)
   if (!copy) return
-  const tally = tallyOf(work, copy, 'multiset')
+  const tally = tallyOf(work, job.table, 'multiset')
   const primary = work.catalog.primary.get(job.table)
   try {
     if (primary) await runWhole(lane, primary, copy, tally, work)
@@ -208,7 +111,7 @@ async function run(lane: Lane, job: Job, work: Work): Promise<void> {
       const hashes = hashesOf(
         hashingOf(copy, copy, { primary: work.catalog.types.copy, copy: work.catalog.types.copy }).copy,
       )
-      const found = await compareDropped(lane, work.history, {
+      const found = await compareDropped(lane, {
         copy: { address: address(copy), hashes },
         blocksCopy: blocksOf(copy),
       })

@@ -165,10 +165,9 @@ function total(sums: ReadonlyMap<number, Bucket>): Digest {
   return { count: Number(count), sum0: String(sum0), sum1: String(sum1) }
 }
 
-/** A table that the primary has no longer: the copy's rows are read all the same, for their digest and their writers. */
+/** A table that the primary has no longer: the copy's rows are read all the same, for their digest. */
 export async function compareDropped(
   lane: Lane,
-  history: History,
   whole: Pick<Whole, 'copy' | 'blocksCopy'>,
 ): Promise<{ counts: Counts; digest: Digest }> {
   const sums = await asked('copy', buckets(lane.copy, whole.copy, whole.blocksCopy, 63))

@@ -98,9 +98,8 @@ function cut(
   }
   for (const relation of [...tables].sort((a, b) => b.bytes - a.bytes)) {
     const blocks = Math.ceil(relation.bytes / BLOCK)
-    const theirs = primary.get(relation.oid)
-    if (theirs && theirs.filenode !== relation.filenode) {
-      // Compared in one piece: its rows may lie anywhere on the other side.
+    if (primary.get(relation.oid)?.filenode !== relation.filenode) {
+      // In one piece: its rows may lie anywhere on the other side, or nowhere.
       batch.push([relation.oid, WHOLE, null])
       room -= relation.bytes
     } else {
