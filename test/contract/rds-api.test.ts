@@ -362,6 +362,32 @@ test('a stopped instance turns clients away and comes back at its address', asyn
   expect(await query(before, 'select 1 as one')).toEqual([{ one: 1 }])
 }, 1_800_000)
 
+test('a renamed instance keeps its address, its rows and its resource', async () => {
+  const rds = target.rds()
+  const before = await describe(rds, id)
+  const rename = (DBInstanceIdentifier: string, NewDBInstanceIdentifier: string) =>
+    rds.send(
+      new ModifyDBInstanceCommand({ DBInstanceIdentifier, NewDBInstanceIdentifier, ApplyImmediately: true }),
+    )
+  const untilNamed = (name: string) =>
+    until(
+      () =>
+        describe(rds, name).then(
+          each => each.DBInstanceStatus === 'available' && each,
+          () => false as const,
+        ),
+      900,
+    )
+  await rename(id, `${id}-renamed`)
+  const after = await untilNamed(`${id}-renamed`)
+  expect(after).toMatchObject({ DbiResourceId: before.DbiResourceId, DBInstanceArn: `${arn}-renamed` })
+  if (target.isTwin) expect(after.Endpoint).toEqual(before.Endpoint)
+  await expect(describe(rds, id)).rejects.toMatchObject({ name: 'DBInstanceNotFoundFault' })
+  expect(await query(after, 'select 1 as one')).toEqual([{ one: 1 }])
+  await rename(`${id}-renamed`, id)
+  await untilNamed(id)
+}, 1_800_000)
+
 test('a snapshot is copied to another region, restored there, and exported as Parquet', async () => {
   const rds = target.rds()
   const abroad = target.rds(target.standby)

@@ -141,7 +141,8 @@ async function restoreToTime(rds: Rds, input: ToTime, call: Call) {
     KmsKeyId: backup.kmsKeyId ?? backup.instance.KmsKeyId,
   })
   const live = rds.instances.values().find(each => each.resourceId === backup.resourceId)
-  const tags = input.Tags ?? live?.tags ?? backup.tags
+  // Tags of the account's own services stay with the source.
+  const tags = input.Tags ?? (live?.tags ?? backup.tags).filter(({ Key = '' }) => !/^(aws|rds):/i.test(Key))
   const record = recordNew(rds, call.region, id, { version: backup.version, input, shown, tags })
   const base = typeof target === 'object' ? baseFor(backup, target.time) : backup.bases.at(-1)
   make(
