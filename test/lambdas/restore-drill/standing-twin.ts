@@ -1,0 +1,85 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RDSClient } from '@aws-sdk/client-rds'
+import pg from 'pg'
+import { stopTwin } from '../../../bin/commands/down.ts'
+import { type Deployment, openDeployment } from '../../../bin/drill/deployment.ts'
+import { followDrill, type StageNews } from '../../../bin/drill/follow.ts'
+import { startFunction } from '../../../bin/drill/invoke.ts'
+import { startDrill } from '../../../bin/drill/start.ts'
+import { ownerConnection } from '../../../bin/rehearsal/owner.ts'
+import { bringUp, controlOf } from '../../../bin/twin-process.ts'
+import type { DrillRequestInput, DrillResult } from '../../../lambdas/restore-drill/request.ts'
+import { callControl } from '../../../twin/control/client.ts'
+import { assembly } from '../../support/assembly.ts'
+
+const REQUEST: DrillRequestInput = {
+  target: { kind: 'latest' },
+  objective: { rpoSeconds: 300, rtoSeconds: 3_600 },
+  requestedBy: 'a test',
+}
+
+/** The dev environment, deployed to a twin of its own with some rows and heartbeats. */
+export async function openStandingTwin() {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-twin-'))
+  // PostgreSQL runs as another account and must be able to pass.
+  chmodSync(root, 0o711)
+  process.env.HOLDFAST_TWINS = root
+  const { directory } = await assembly('dev')
+  const { twin } = await bringUp(
+    { environment: 'dev', assembly: directory, only: [], noIam: false, pauseSchedules: false },
+    () => {},
+  )
+  const deployment = await openDeployment({ env: 'dev', target: 'twin' })
+  const lambda = deployment.lambda('home')
+  const rds = new RDSClient({ region: deployment.region('home') })
+  await fill(deployment)
+  const functionArn = await deployment.output('home', 'RestoreDrillArn')
+  const control = <T>(verb: string, input: unknown = {}) => callControl<T>(controlOf(twin), verb, input)
+  return {
+    deployment,
+    lambda,
+    rds,
+    functionArn,
+    control,
+    injure: (injury: Record<string, unknown>) => control<string>('injure', injury),
+    start: (over: Partial<DrillRequestInput> = {}) =>
+      startDrill(lambda, functionArn, { ...REQUEST, ...over }),
+    follow: (execution: string, tell: (stages: readonly StageNews[]) => void = () => {}) =>
+      followDrill(lambda, execution, tell),
+    async drill(over: Partial<DrillRequestInput> = {}): Promise<DrillResult> {
+      return followDrill(lambda, await startDrill(lambda, functionArn, { ...REQUEST, ...over }), () => {})
+    },
+    async close() {
+      rds.destroy()
+      await deployment[Symbol.asyncDispose]()
+      await stopTwin(twin)
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+export type StandingTwin = Awaited<ReturnType<typeof openStandingTwin>>
+
+async function fill(deployment: Deployment): Promise<void> {
+  for (const output of ['HeartbeatArn', 'ArchiverArn'])
+    await startFunction(deployment.lambda('home'), await deployment.output('home', output))
+  const client = new pg.Client(await ownerConnection(deployment))
+  await client.connect()
+  try {
+    await client.query(`
+      create table public.orders (id bigint primary key, total numeric(10, 2) not null, note text);
+      insert into public.orders select i, i * 1.5, repeat('x', (i % 50)::int) from generate_series(1, 5000) i;
+      grant select on public.orders to public`)
+    // A drill needs a heartbeat before its moment.
+    for (;;) {
+      const { rows } = await client.query<{ n: number }>('select count(*)::int as n from holdfast.heartbeat')
+      if ((rows[0]?.n ?? 0) >= 3) return
+      await sleep(200)
+    }
+  } finally {
+    await client.end()
+  }
+}
