@@ -122,10 +122,23 @@ describe('SNS', () => {
     const Endpoint = 'https://pager.example.org/hook'
     await client.send(new sns.SubscribeCommand({ TopicArn, Protocol: 'https', Endpoint }))
     await service.settle()
-    expect(inbox().find(line => line.endpoint === Endpoint)).toMatchObject({
-      delivered: false,
-      reason: 'not delivered: not loopback',
-    })
+    await client.send(new sns.PublishCommand({ TopicArn, Message: 'it rings' }))
+    await service.settle()
+    const lines = inbox().filter(line => line.endpoint === Endpoint)
+    expect(lines.map(({ delivered, reason }) => [delivered, reason])).toEqual([
+      [false, 'not delivered: not loopback'],
+      [false, 'not delivered: not loopback'],
+    ])
+    expect(lines[1].message).toBe('it rings')
+  })
+
+  test('says that it has no queues', async () => {
+    const TopicArn = await topic('queues')
+    const Endpoint = 'arn:aws:sqs:eu-west-1:111122223333:queue'
+    await client.send(new sns.SubscribeCommand({ TopicArn, Protocol: 'sqs', Endpoint }))
+    await client.send(new sns.PublishCommand({ TopicArn, Message: 'x' }))
+    await service.settle()
+    expect(inbox().at(-1)).toMatchObject({ delivered: false, reason: 'not delivered: the twin has no sqs' })
   })
 
   test('invokes a function with the event that Lambda gets, and only for what passes its filter', async () => {
