@@ -1,8 +1,8 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { archivedSegments } from '../../postgres/archive.ts'
+import { clusterFolder } from './configuration.ts'
 import { findInstance, keyOf, type Rds, update } from './context.ts'
-import { clusterFolder } from './hosts.ts'
 
 type At = { readonly region: string; readonly instance: string }
 

@@ -2,8 +2,8 @@ import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type * as rdsTypes from '@aws-sdk/client-rds'
 import { type Call, type Operation, WireError } from '../../wire/call.ts'
+import { clusterFolder } from './configuration.ts'
 import { findInstance, type Rds } from './context.ts'
-import { clusterFolder } from './hosts.ts'
 import { onInstance } from './questions.ts'
 
 /** The twin writes one log per instance. */

@@ -5,8 +5,8 @@ import type { Cluster } from '../../postgres/cluster.ts'
 import type { Version } from '../../postgres/installation.ts'
 import { WireError } from '../../wire/call.ts'
 import { takeBase } from './backups.ts'
+import { clusterFolder } from './configuration.ts'
 import { emitFor, findByResourceId, keyOf, type Rds, update } from './context.ts'
-import { clusterFolder } from './hosts.ts'
 import {
   checkBackupWindow,
   checkIdentifier,

@@ -1,7 +1,7 @@
 import type * as rdsTypes from '@aws-sdk/client-rds'
 import { type Call, WireError } from '../../wire/call.ts'
 import { emitFor, findInstance, type Rds, update } from './context.ts'
-import { failoverCompleted, failoverStarted } from './hosts.ts'
+import { failoverCompleted, failoverStarted } from './failover.ts'
 import type { InstanceRecord } from './records.ts'
 import { makeSnapshot } from './snapshots.ts'
 

@@ -1,8 +1,9 @@
 import { beat, emptyArchive, endSegment, isArchived, packIdleSegments } from '../../postgres/archive.ts'
 import type { Cluster } from '../../postgres/cluster.ts'
 import { reachMoment, replicateBackups } from './backups.ts'
+import { archiveFolder } from './configuration.ts'
 import { findByResourceId, keyOf, type Rds } from './context.ts'
-import { archiveFolder, type Host } from './hosts.ts'
+import type { Host } from './hosts.ts'
 import { emitMetrics, readLag } from './metrics.ts'
 import type { InstanceRecord } from './records.ts'
 

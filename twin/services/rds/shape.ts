@@ -1,7 +1,7 @@
 import type * as rdsTypes from '@aws-sdk/client-rds'
 import { restoreWindow } from './backups.ts'
+import { applyStatus } from './configuration.ts'
 import { arnOf, keyOf, type Rds } from './context.ts'
-import { applyStatus } from './hosts.ts'
 import type { InstanceRecord } from './records.ts'
 import { describeSubnetGroup, findSubnetGroup } from './subnet-groups.ts'
 
