@@ -26,8 +26,8 @@ export type Rolled = {
 }
 
 // The archive is behind by seconds and the function runs for minutes: half an hour of waiting is a broken archive.
-const MOST_TURNS = 60
-const PAUSE_SECONDS = 15
+const MOST_TURNS = 120
+const PAUSE_SECONDS = 5
 const TURN_SECONDS = 600
 
 /** Applies the archive's tail to the copy until it must equal the primary, and asks every table whether it does. */
