@@ -8,6 +8,9 @@ import type { Side } from './side.ts'
 /** Bytes of a block: PostgreSQL's default, and the only size that RDS has. */
 export const BLOCK = 8192
 
+/** Tables in a batch at most: its answer, a few hundred bytes a table, must fit into a checkpoint of 256 KB. */
+const TABLES = 100
+
 /** Stands as `from` of a table that is compared as a whole, row by content. */
 export const WHOLE = -1
 
@@ -114,7 +117,7 @@ function cut(
       // Even an empty table costs a question.
       room -= Math.max((blocks - from) * BLOCK, BLOCK)
     }
-    if (room <= 0) close()
+    if (room <= 0 || batch.length >= TABLES) close()
   }
   close()
   return batches

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type pg from 'pg'
-import { type Examination, examineCopy, marked } from '../../../bench/examination.ts'
+import { type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
 import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { MarkAnswer } from '../../../lambdas/examine/request.ts'
 
@@ -387,7 +387,20 @@ describe.each([18, 17] as const)('a copy of a busy primary on PostgreSQL %i', ve
     expect(sequences).toMatchObject({ verdict: 'pass', detail: '3 sequences are at or past their column' })
   })
 
-  test('a thousand small tables take few statements', async () => {
+  test('a thousand small tables are compared, in batches whose answers fit into a checkpoint', async () => {
     expect(found.tables.filter(table => table.table.startsWith('public.many_'))).toHaveLength(1000)
+    const both = { primary: lab.primary.endpoint, copy: copy.endpoint }
+    const { boundary } = await task({ task: 'open', copy: copy.endpoint }, undefined, copy)
+    const { cut } = await task({ task: 'cut', copy: copy.endpoint, disasterAt: mark.now }, undefined, copy)
+    const planned = await task({ task: 'plan', ...both, boundary, cut: cut! }, lab.primary, copy)
+    expect(JSON.stringify(planned).length).toBeLessThan(200_000)
+    for (const batch of planned.batches) expect(batch.length).toBeLessThanOrEqual(100)
+    const [batch] = planned.batches.filter(one => one.length === 100)
+    const answer = await task(
+      { task: 'compare', ...both, boundary, cut: cut!, batch: batch! },
+      lab.primary,
+      copy,
+    )
+    expect(JSON.stringify(answer).length).toBeLessThan(100_000)
   })
 })
