@@ -4,9 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { loadEnvironment } from '../../config/environments.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
-import { callControl } from '../../twin/control/client.ts'
 import { chooseTarget, type LiveTwin, type TargetOptions } from '../target.ts'
-import { controlOf } from '../twin-process.ts'
 
 /** The environment's home region, or the other one. */
 export type Place = 'home' | 'standby'
@@ -50,7 +48,7 @@ export async function openDeployment(options: TargetOptions): Promise<Deployment
     region,
     lambda: place => keep(new LambdaClient({ region: region(place) })),
     s3: place => keep(new S3Client({ region: region(place), ...(twin ? { forcePathStyle: true } : {}) })),
-    output: (place, name) => readOutput(config, twin, place, region(place), name),
+    output: (place, name) => readOutput(config, place, region(place), name, twin),
     async [Symbol.asyncDispose]() {
       for (const client of clients) client.destroy()
     },
@@ -59,14 +57,13 @@ export async function openDeployment(options: TargetOptions): Promise<Deployment
 
 async function readOutput(
   config: EnvironmentConfig,
-  twin: LiveTwin | undefined,
   place: Place,
   region: string,
   name: string,
+  twin: LiveTwin | undefined,
 ): Promise<string> {
   const stack = `${config.name}-${place === 'home' ? 'recovery' : 'standby-recovery'}`
-  const outputs = await (twin ? twinOutputs(twin, region, stack) : awsOutputs(region, stack))
-  const value = outputs[name]
+  const value = (await outputsOf(region, stack))[name]
   if (value !== undefined) return value
   throw new Refusal(
     'NotDeployed',
@@ -77,7 +74,7 @@ async function readOutput(
 
 type Outputs = Readonly<Record<string, string | undefined>>
 
-async function awsOutputs(region: string, stack: string): Promise<Outputs> {
+async function outputsOf(region: string, stack: string): Promise<Outputs> {
   const client = new CloudFormationClient({ region })
   try {
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: stack }))
@@ -87,8 +84,4 @@ async function awsOutputs(region: string, stack: string): Promise<Outputs> {
   } finally {
     client.destroy()
   }
-}
-
-function twinOutputs(twin: LiveTwin, region: string, stack: string): Promise<Outputs> {
-  return callControl<Outputs>(controlOf(twin), 'outputs', { region, stack })
 }
