@@ -136,11 +136,11 @@ async function waitUntil<T>(
   const start: Look<T> = { value: null, at: 0, began: 0, settled: false, calls: [] }
   const last = await ctx.waitForCondition(label, state => lookOnce(stage.name, what, options, state), {
     initialState: start,
-    waitStrategy: (state, attempt) => {
-      const over = state.at - state.began >= options.forSeconds * 1_000
-      if (state.settled || over) return { shouldContinue: false }
-      // 1, 1, 2, 3, 4, 6 … seconds up to the given pause.
-      const seconds = Math.max(1, Math.min(options.everySeconds, Math.round(1.4 ** (attempt - 1))))
+    waitStrategy: state => {
+      const waited = (state.at - state.began) / 1_000
+      if (state.settled || waited >= options.forSeconds) return { shouldContinue: false }
+      // A tenth of what was waited: what is measured is never more than a tenth off, and hours cost few looks.
+      const seconds = Math.max(1, Math.min(options.everySeconds, Math.round(waited / 10)))
       return { shouldContinue: true, delay: { seconds } }
     },
   })

@@ -23,8 +23,8 @@ export type Compared = {
   readonly bytes: number
 }
 
-// Two durable operations a batch and two a follow-up, of 3,000 that an execution may have.
-const MOST_BATCHES = 400
+// A durable operation a batch and one a turn, of 3,000 that an execution may have; waiting for RDS takes some hundred.
+const MOST_BATCHES = 300
 const MOST_FOLLOW_UPS = 6
 /** Batches at one time: each holds two connections to the primary, which has other work. */
 export const WIDTH = 8
