@@ -342,13 +342,23 @@ export async function composeServices(
     caFile: authority.caFile,
     api,
     roles,
+    rds,
     lambda,
     scheduler,
     scheduleGroups,
     dynamic: dynamicOver(api),
     subscriptions,
     elasticache,
-    verbs: { ...faultVerbs(parts), ...scheduleVerbs(parts) },
+    verbs: {
+      ...faultVerbs(parts),
+      ...scheduleVerbs(parts),
+      // For tests and for finding out what a role may: its key, as its functions have it.
+      'key-of-role': ({ role }: { role: string }) => {
+        const arn = role.startsWith('arn:') ? role : roleNamed(roles.records.values(), role)
+        const { principal, secretAccessKey } = identities.forRole(arn)
+        return { roleArn: arn, accessKeyId: principal.accessKeyId, secretAccessKey }
+      },
+    },
     setEndpoint: url => {
       endpoint = url
     },
@@ -370,4 +380,14 @@ export async function composeServices(
       s3.close()
     },
   }
+}
+
+function roleNamed(roles: readonly RoleRecord[], part: string): string {
+  const found = roles.filter(role => role.name.includes(part))
+  const [only, ...others] = found
+  if (!only || others.length > 0)
+    throw new Error(
+      `${found.length} roles have ${part} in their name\nHINT: there are ${roles.map(role => role.name).join(', ')}`,
+    )
+  return only.arn
 }

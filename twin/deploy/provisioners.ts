@@ -1,6 +1,7 @@
 import type { Roles } from '../iam/roles.ts'
 import type { Lambda } from '../lambda/lambda.ts'
 import type { ElastiCacheService } from '../services/elasticache/service.ts'
+import type { TwinRds } from '../services/rds/rds.ts'
 import type { Scheduler, SchedulerDeps } from '../services/scheduler/scheduler.ts'
 import type { Collection } from '../state/collection.ts'
 import { alarmProvisioners } from './provision/alarms.ts'
@@ -26,6 +27,7 @@ import { recordedProvisioners } from './recorded.ts'
 export type ProvisionerDeps = {
   readonly api: Api
   readonly roles: Roles
+  readonly rds: TwinRds
   readonly lambda: Lambda
   readonly scheduler: Scheduler
   readonly scheduleGroups: SchedulerDeps['groups']
@@ -46,7 +48,7 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...secretProvisioners(api),
     ...messageProvisioners(api),
     ...alarmProvisioners(api),
-    ...databaseProvisioners(api),
+    ...databaseProvisioners(api, deps.rds),
     ...nameProvisioners(api),
     ...logProvisioners(api),
     ...backupProvisioners(api),

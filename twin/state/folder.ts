@@ -48,7 +48,7 @@ export function folderAt(root: string): TwinFolder {
     lock: join(root, 'twin.pid'),
     log: join(root, 'twin.log'),
     denials: join(root, 'denials.jsonl'),
-    functionLogs: join(root, 'logs'),
+    functionLogs: join(root, 'function-logs'),
     of: service => join(root, service),
   }
 }

@@ -1,4 +1,5 @@
 import type { DBInstance } from '@aws-sdk/client-rds'
+import type { TwinRds } from '../../services/rds/rds.ts'
 import { type Desired, keep, type Physical, type Provisioner, type Stored, tagList } from '../provisioner.ts'
 import { type Api, amount, createOrAdopt, flag, given, removeIfThere } from './api.ts'
 
@@ -17,7 +18,10 @@ const FIXED = [
 ]
 
 /** Instances, their groups and event subscriptions. An instance is there when it answers. */
-export function databaseProvisioners(api: Api, pause = defaultPause): Record<string, Provisioner> {
+export function databaseProvisioners(
+  api: Api,
+  rds: Pick<TwinRds, 'discardUnfinished'>,
+): Record<string, Provisioner> {
   const find = async (region: string, id: string): Promise<DBInstance> => {
     const { DBInstances } = await api('rds', region, 'DescribeDBInstances', { DBInstanceIdentifier: id })
     return DBInstances[0]
@@ -277,6 +281,6 @@ function parameterGroups(api: Api): Provisioner {
   }
 }
 
-function defaultPause(milliseconds: number): Promise<void> {
+function pause(milliseconds: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, milliseconds))
 }

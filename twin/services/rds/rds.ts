@@ -4,7 +4,8 @@ import * as schemas from '@aws-sdk/client-rds'
 import { makePrivateFolder, own } from '../../postgres/account.ts'
 import type { Service } from '../../wire/call.ts'
 import { automatedBackupOperations } from './automated-backups.ts'
-import { openCollections, type Rds, type RdsFaults } from './context.ts'
+import { keyOf, openCollections, type Rds, type RdsFaults } from './context.ts'
+import { finishDeletion } from './deleting.ts'
 import { eventOperations } from './events.ts'
 import { exportOperations } from './exports.ts'
 import { createFaultHooks, type RdsFaultHooks } from './faults.ts'
@@ -30,6 +31,8 @@ export type TwinRds = {
   /** Stops every PostgreSQL and closes every address. The files stay. */
   readonly close: () => Promise<void>
   readonly faults: RdsFaultHooks
+  /** Removes an instance that the twin's end cut off in its making: it has never held anything. Others stay. */
+  readonly discardUnfinished: (region: string, identifier: string) => Promise<void>
 }
 
 /** RDS over the folder `<root>`; nothing runs before `open`. */
@@ -75,5 +78,9 @@ export function createRds(options: RdsOptions): TwinRds {
       await rds.hosts.closeAll()
     },
     faults: createFaultHooks(rds),
+    discardUnfinished: async (region, identifier) => {
+      const record = rds.instances.get(keyOf(region, identifier.toLowerCase()))
+      if (record && !record.isMade && record.status === 'failed') await finishDeletion(rds, record, false)
+    },
   }
 }
