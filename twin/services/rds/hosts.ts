@@ -5,6 +5,7 @@ import type pg from 'pg'
 import { type Cluster, socketFolder, startCluster } from '../../postgres/cluster.ts'
 import type { Endpoint } from '../../postgres/endpoint.ts'
 import { childrenOf, isAlive, killTree } from '../../postgres/processes.ts'
+import type { Usage } from '../../postgres/usage.ts'
 import { WireError } from '../../wire/call.ts'
 import { openAddress } from './address.ts'
 import { clusterFolder, effectiveValues, groupValues, startSettings } from './configuration.ts'
@@ -26,6 +27,8 @@ export type Host = {
   moments: { committed: number; segment: string }[]
   lastSwitch: number
   lastMetrics: number
+  /** What the processes had used when metrics were last emitted; `at` is of the monotonic clock. */
+  lastUsage?: { readonly at: number; readonly usage: Usage; readonly pid: number }
   /** What the replica's receiver was doing when last looked at. */
   replication?: 'replicating' | 'connecting' | 'stopped'
   /** Seconds. */

@@ -1,4 +1,7 @@
+import { availableParallelism } from 'node:os'
 import type pg from 'pg'
+import { secondsBetween, usageOf } from '../../postgres/usage.ts'
+import { classMemory } from './class-memory.ts'
 import type { Rds } from './context.ts'
 import type { Host } from './hosts.ts'
 import type { RdsMetric } from './options.ts'
@@ -18,6 +21,9 @@ export async function readLag(client: pg.Client): Promise<{ lag: number; isStrea
 
 const ON_ANY = `
 select (select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend')::float8 as connections,
+  (select count(*) from pg_catalog.pg_stat_activity
+    where backend_type in ('client backend', 'parallel worker') and state = 'active'
+      and pid <> pg_catalog.pg_backend_pid())::float8 as active,
   (select coalesce(sum(pg_catalog.pg_database_size(oid)), 0) from pg_catalog.pg_database)::float8 as bytes,
   (select coalesce(sum(size), 0) from pg_catalog.pg_ls_waldir())::float8 as wal,
   (select max(pg_catalog.age(datfrozenxid)) from pg_catalog.pg_database)::float8 as xids`
@@ -27,11 +33,32 @@ select coalesce(max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), 
   coalesce(max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn)), 0)::float8 as slot_disk
 from pg_catalog.pg_replication_slots where not temporary`
 
+type Send = (name: string, value: number, unit: RdsMetric['unit']) => void
+
+/**
+ * The processors are those of this machine, which the class's are not; the memory is that of the class, of which the
+ * processes of this instance have used so much.
+ */
+function sendCompute(host: Host, record: InstanceRecord, send: Send): void {
+  if (!host.cluster) return
+  const usage = usageOf(host.cluster.pid)
+  const at = performance.now()
+  const { lastUsage } = host
+  if (lastUsage && lastUsage.pid === host.cluster.pid) {
+    const available = ((at - lastUsage.at) / 1000) * availableParallelism()
+    const share = (100 * secondsBetween(lastUsage.usage, usage)) / available
+    send('CPUUtilization', Math.min(100, share), 'Percent')
+  }
+  host.lastUsage = { at, usage, pid: host.cluster.pid }
+  const memory = classMemory(record.shown.DBInstanceClass ?? '')
+  if (memory !== undefined) send('FreeableMemory', Math.max(0, memory - usage.memory), 'Bytes')
+}
+
 /** Emits what RDS publishes and the twin can really measure; what it cannot is not made up. */
 export async function emitMetrics(rds: Rds, host: Host, record: InstanceRecord): Promise<void> {
   const { emitMetric } = rds.options
   if (!emitMetric || !host.client) return
-  const send = (name: string, value: number, unit: RdsMetric['unit']) =>
+  const send: Send = (name, value, unit) =>
     emitMetric({
       region: record.region,
       namespace: 'AWS/RDS',
@@ -41,10 +68,12 @@ export async function emitMetrics(rds: Rds, host: Host, record: InstanceRecord):
       unit,
     })
   const any = (await host.client.query(ON_ANY)).rows[0] as Record<
-    'connections' | 'bytes' | 'wal' | 'xids',
+    'connections' | 'active' | 'bytes' | 'wal' | 'xids',
     number
   >
   send('DatabaseConnections', any.connections, 'Count')
+  send('DBLoad', any.active, 'Count')
+  sendCompute(host, record, send)
   send(
     'FreeStorageSpace',
     Math.max(0, (record.shown.AllocatedStorage ?? 20) * GIB - any.bytes - any.wal),
