@@ -46,7 +46,10 @@ export function watchedInstances(config: EnvironmentConfig): readonly Watched[] 
   return [primary, ...replicas, other]
 }
 
-/** The alarms that every instance has, with thresholds from its class and disk. */
+/**
+ * The alarms that every instance has, with thresholds from its class and disk. None rings by silence: an instance that
+ * has gone is told once, by the heartbeat of the primary or the lag of a replica, not by each of its figures.
+ */
 export function instanceRows(config: EnvironmentConfig, watched: Watched): AlarmRow[] {
   const { identifier, region } = watched
   const of = (name: string, statistic: string): Signal =>
@@ -72,6 +75,7 @@ function compute({ identifier, instance }: Watched, of: Of): AlarmRow[] {
       threshold: 90,
       unit: 'percent',
       when: [5, 5],
+      missing: 'missing',
       summary: `${identifier} has no CPU left`,
       derivation: AWS,
       awsRecommends: 'average above 90 %, 5 of 5 minutes',
@@ -95,6 +99,7 @@ function compute({ identifier, instance }: Watched, of: Of): AlarmRow[] {
       threshold: vcpus,
       unit: 'sessions',
       when: [15, 15],
+      missing: 'missing',
       summary: `more sessions of ${identifier} want to run than it has processors`,
       causes: ['cpu'],
       derivation: `the class ${instance} has ${vcpus} vCPUs`,
@@ -107,6 +112,7 @@ function compute({ identifier, instance }: Watched, of: Of): AlarmRow[] {
       threshold: Math.floor(most * 0.9),
       unit: 'count',
       when: [5, 5],
+      missing: 'missing',
       summary: `${identifier} will soon refuse connections`,
       derivation: `90 % of max_connections, which is ${most} on ${instance}`,
       awsRecommends: 'above 90 to 95 % of max_connections, 5 of 5 minutes',
@@ -130,6 +136,7 @@ function compute({ identifier, instance }: Watched, of: Of): AlarmRow[] {
       threshold: Math.round(memoryGiB * GIB * 0.05),
       unit: 'bytes',
       when: [15, 15],
+      missing: 'missing',
       summary: `${identifier} is about to run out of memory`,
       derivation: `5 % of the ${memoryGiB} GiB of ${instance}`,
       awsRecommends: 'below 25 % of the memory, 15 of 15 minutes',
@@ -181,6 +188,7 @@ function storage(config: EnvironmentConfig, { identifier, kind, instance }: Watc
       threshold: Math.round(size * GIB * 0.1),
       unit: 'bytes',
       when: [patience, patience],
+      missing: 'missing',
       summary: `the disk of ${identifier} is almost full${grows ? ' and autoscaling did not help' : ''}`,
       derivation: `10 % of the ${size} GiB that the environment asks for${grows ? `; ${patience} minutes, because autoscaling acts after five` : ''}`,
       awsRecommends:
