@@ -81,13 +81,14 @@ async function applySegment(
   for await (const placed of placedChanges(readMessages(archive, stored))) {
     const { change } = placed
     if (change.kind === 'begin') {
-      if (!hasTime()) return false
       const transaction = { xid: change.xid, commit: change.commit, at: change.at }
       if (batch.hasSeen(change.commit) || isAfter(transaction, decide)) fate = 'skip'
       else if (await decide.finder.has(transaction)) {
         batch.noteBoundary(transaction)
         fate = 'skip'
       } else fate = 'apply'
+      // At least one a call: else a call too short to find the first would be asked again for ever.
+      if (fate === 'apply' && batch.hasMoved && !hasTime()) return false
       if (fate === 'apply') await batch.begin()
     } else if (fate === 'apply' && change.kind !== 'commit') await batch.apply(placed)
     else if (fate === 'apply') await batch.commit(placed)
@@ -113,6 +114,7 @@ function limitsOf(target: Target): Limits {
 class Batch {
   readonly #client: pg.Client
   readonly #changes = new SchemaChanges()
+  readonly #before: number
   #progress: Progress
   #applier: Applier | undefined
   #hasSchemaChange = false
@@ -120,6 +122,12 @@ class Batch {
   constructor(client: pg.Client, progress: Progress) {
     this.#client = client
     this.#progress = progress
+    this.#before = progress.transactions
+  }
+
+  /** Whether this call applied anything yet. */
+  get hasMoved(): boolean {
+    return this.#progress.transactions > this.#before
   }
 
   hasSeen(commit: Lsn): boolean {

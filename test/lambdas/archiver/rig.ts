@@ -143,6 +143,8 @@ async function withWriter<T>(copy: Server, work: (writer: pg.Client) => Promise<
     user: 'holdfast_roll_forward',
     pipeline: true,
   })
+  // A session that a test kills is told by its next statement.
+  writer.on('error', () => {})
   await writer.connect()
   try {
     return await work(writer)
