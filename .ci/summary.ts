@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
 
-type Report = { numPassedTests: number; numFailedTests: number; numRuntimeErrorTestSuites: number; success: boolean }
+type Report = {
+  numPassedTests: number
+  numFailedTests: number
+  numRuntimeErrorTestSuites: number
+  success: boolean
+}
 
 const [file = '', checks = '1'] = process.argv.slice(2)
 const report = read(file)
