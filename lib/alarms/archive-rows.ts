@@ -20,7 +20,8 @@ export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
       bad: 'above',
       threshold: 120,
       unit: 'seconds',
-      when: [3, 5],
+      // One good minute ends it, before the heartbeat's two of three: else every outage of the primary would page twice.
+      when: [3, 3],
       summary: 'committed changes do not reach the archive, or nobody can tell',
       derivation: 'at most 60 s behind by the objective, polled every 60 s: two polls',
       causes: ['heartbeat', 'archive-slot-lost'],
