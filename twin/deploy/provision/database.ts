@@ -38,6 +38,8 @@ export function databaseProvisioners(
   const create = async (desired: Desired): Promise<Physical> => {
     const { region, properties } = desired
     const id = String(properties.DBInstanceIdentifier ?? desired.generatedName.toLowerCase())
+    // A deployment that was cut off may have left one half made.
+    await rds.discardUnfinished(region, id)
     const operation = properties.SourceDBInstanceIdentifier
       ? 'CreateDBInstanceReadReplica'
       : 'CreateDBInstance'
