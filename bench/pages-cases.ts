@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { debuglog } from 'node:util'
 import {
   CloudWatchClient,
   DescribeAlarmsCommand,
@@ -40,6 +41,9 @@ export type Outcome = {
   readonly trouble: string | undefined
 }
 
+/** Says what happened when NODE_DEBUG names `pages`. */
+const debug = debuglog('pages')
+
 /** The longest that is waited for one page. The longest window among these alarms is five minutes. */
 const PATIENCE = 9 * 60
 
@@ -61,6 +65,7 @@ export async function rehearseFaults(lab: PagesLab, cases: readonly FaultCase[])
       )
       const over = await untilPaged(lab, { alarm, state: 'OK', since: ended, seconds: PATIENCE })
       const mine = lab.pages.filter(said => said.alarm === alarm && said.at >= begun)
+      debug('%s: told %j, over %j, trouble %s', alarm, page?.at, over?.at, trouble)
       return {
         name: fault.name,
         alarm: fault.alarm,
