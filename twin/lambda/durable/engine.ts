@@ -1,9 +1,19 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { ErrorObject, Event, Operation, OperationUpdate } from '@aws-sdk/client-lambda'
 import { WireError } from '../../wire/call.ts'
 import { type Functions, functionArn, type Resolved } from '../functions.ts'
-import type { RuntimeError } from '../protocol.ts'
 import type { Finished, Runner } from '../runner.ts'
+import {
+  asFailure,
+  digest,
+  endingOf,
+  errorObject,
+  newToken,
+  outcomeOf,
+  page,
+  pause,
+  STATE_PAGE,
+} from './answers.ts'
 import { closeExecution, closeOperation, dueChange, nextDue } from './due.ts'
 import { type Change, type Ending, type Execution, type Head, hasPending, replayState } from './execution.ts'
 import type { Journal } from './journal.ts'
@@ -34,7 +44,6 @@ type Live = {
 /** What a checkpoint answers. */
 export type Answer = { readonly CheckpointToken: string; readonly Operations: readonly Operation[] }
 
-const STATE_PAGE = { items: 500, bytes: 4_000_000 }
 const MAX_TIMER_MS = 2_000_000_000
 const FIRST_BACKOFF_MS = 200
 const MAX_BACKOFF_MS = 60_000
@@ -484,58 +493,4 @@ export function checkDurableTarget(target: Resolved): void {
       'InvalidParameterValueException',
       'You cannot invoke a durable function using an unqualified ARN.',
     )
-}
-
-/** A function's error as the durable API carries it. */
-export function errorObject(error: RuntimeError): ErrorObject {
-  return {
-    ErrorType: error.errorType,
-    ErrorMessage: error.errorMessage,
-    ...(error.trace ? { StackTrace: [...error.trace] } : {}),
-  }
-}
-
-function endingOf(update: OperationUpdate, now: number): Ending {
-  return update.Action === 'SUCCEED'
-    ? { status: 'SUCCEEDED', at: new Date(now), result: update.Payload ?? 'null' }
-    : { status: 'FAILED', at: new Date(now), error: update.Error ?? {} }
-}
-
-function outcomeOf(ending: Ending) {
-  return { status: ending.status, result: ending.result, error: ending.error }
-}
-
-function newToken(execution: Execution): string {
-  return Buffer.from(`${execution.head.id} ${randomUUID()}`).toString('base64')
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
-}
-
-// By number and by size: what is handed to the function at once must fit into one event.
-function page(
-  items: readonly Operation[],
-  from: number,
-  count: number,
-): { operations: Operation[]; next: string | undefined } {
-  const operations: Operation[] = []
-  let bytes = 0
-  for (const item of items.slice(from, from + count)) {
-    bytes += JSON.stringify(item).length
-    if (bytes > STATE_PAGE.bytes && operations.length > 0) break
-    operations.push(item)
-  }
-  const end = from + operations.length
-  return { operations, next: end < items.length ? String(end) : undefined }
-}
-
-function asFailure(error: unknown): Finished {
-  const failure = error instanceof WireError ? error.code : 'ServiceException'
-  const message = error instanceof Error ? error.message : String(error)
-  return { requestId: '', payload: '', tail: '', error: { errorType: failure, errorMessage: message } }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, milliseconds).unref())
 }
