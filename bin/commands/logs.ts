@@ -57,7 +57,10 @@ function logFiles(root: string): LogFile[] {
     { name: 'denials', region: '', path: folder.denials },
   ].filter(({ path }) => existsSync(path))
   if (!existsSync(folder.functionLogs)) return own
-  const regions = readdirSync(folder.functionLogs)
+  // Beside the regions' folders lies what the log service itself remembers.
+  const regions = readdirSync(folder.functionLogs, { withFileTypes: true })
+    .filter(entry => entry.isDirectory())
+    .map(entry => entry.name)
   const functions = regions.flatMap(region =>
     readdirSync(join(folder.functionLogs, region)).map(file => ({
       name: basename(file, '.log'),
