@@ -1,0 +1,191 @@
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { ringingAlarms } from '../../bin/status/figures.ts'
+import { objectiveStatuses } from '../../bin/status/objectives.ts'
+import { alarmTable, objectiveTable, spoken } from '../../bin/status/screen.ts'
+import { parseConfig } from '../../config/parse.ts'
+import { prod } from '../../config/prod.ts'
+import { type CloudWatchService, createCloudWatch } from '../../twin/services/cloudwatch/service.ts'
+import type { Call } from '../../twin/wire/call.ts'
+import { workbench } from '../support/services.ts'
+import { listenerWith } from '../support/wire.ts'
+
+const config = parseConfig(prod)
+const NOW = Date.parse('2026-11-20T12:00:30Z')
+const DAY = 86_400
+const before = { ...process.env }
+let bench: ReturnType<typeof workbench>
+let cloudwatch: CloudWatchService
+let twin: Awaited<ReturnType<typeof listenerWith>>
+let number = 0
+
+beforeAll(() => {
+  bench = workbench('2026-11-20T12:00:30Z')
+})
+
+beforeEach(async () => {
+  number += 1
+  cloudwatch = createCloudWatch({
+    ...bench.dependencies(`cloudwatch-${number}`),
+    dir: join(bench.dir, String(number)),
+    act: async () => {},
+  })
+  twin = await listenerWith([cloudwatch.service])
+  const { principal, secretAccessKey } = twin.identities.root()
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: twin.url,
+    AWS_ACCESS_KEY_ID: principal.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  })
+})
+
+afterEach(async () => {
+  await twin.close()
+  expect(twin.bugs).toEqual([])
+})
+
+afterAll(() => {
+  process.env = before
+  bench.remove()
+})
+
+const { region: HOME, standbyRegion: STANDBY } = config
+
+function publish(
+  region: string,
+  name: string,
+  dimensions: Record<string, string>,
+  value: number,
+  namespace = 'Holdfast',
+) {
+  const at = NOW - 90_000
+  const figure = {
+    region,
+    namespace,
+    name,
+    dimensions,
+    at,
+    unit: 'Seconds' as const,
+    resolution: 60 as const,
+  }
+  cloudwatch.put({ ...figure, values: [[value, 1]] })
+}
+
+/** Every chain works and every drilled mode was proven yesterday. */
+function publishHealth() {
+  const environment = { Environment: 'shop-prod' }
+  publish(HOME, 'HeartbeatAgeSeconds', { Instance: 'shop-prod' }, 1)
+  publish(HOME, 'ArchiveSecondsBehind', { Instance: 'shop-prod' }, 2)
+  publish(HOME, 'RestorableAgeSeconds', { ...environment, Region: HOME }, 240)
+  publish(STANDBY, 'RestorableAgeSeconds', { ...environment, Region: STANDBY }, 900)
+  publish(STANDBY, 'ReplicaLag', { DBInstanceIdentifier: 'shop-prod-standby' }, 0.4, 'AWS/RDS')
+  for (const [region, Mode] of [
+    [HOME, 'bad-write'],
+    [STANDBY, 'region-loss'],
+  ] as const)
+    publish(region, 'ProofAgeSeconds', { ...environment, Mode, Region: region }, DAY)
+}
+
+async function statusOf(mode: string) {
+  const found = (await objectiveStatuses(config, NOW)).find(status => status.mode === mode)
+  if (found === undefined) throw new Error(`no objective for ${mode}`)
+  return found
+}
+
+test('an objective holds when its best chain is near enough and its proof is young enough', async () => {
+  publishHealth()
+  expect(await statusOf('bad-write')).toMatchObject({
+    state: 'holds',
+    exposure: 2,
+    mechanism: 'change archive',
+    proofAge: DAY,
+  })
+})
+
+test('what nobody published lately is unknown, which is not zero and does not hold', async () => {
+  expect(await statusOf('bad-write')).toMatchObject({
+    state: 'unknown',
+    exposure: undefined,
+    proofAge: undefined,
+  })
+  expect(await statusOf('instance-loss')).toMatchObject({ state: 'unknown', exposure: undefined })
+})
+
+test('while the archive is silent, point-in-time recovery is what would bring the data back', async () => {
+  publish(HOME, 'RestorableAgeSeconds', { Environment: 'shop-prod', Region: HOME }, 240)
+  expect(await statusOf('bad-write')).toMatchObject({ exposure: 240, mechanism: 'point-in-time recovery' })
+})
+
+test('an objective is exposed when every chain is further behind than it allows', async () => {
+  publishHealth()
+  const { rpo } = await statusOf('bad-write')
+  publish(HOME, 'ArchiveSecondsBehind', { Instance: 'shop-prod' }, rpo + 1)
+  publish(HOME, 'RestorableAgeSeconds', { Environment: 'shop-prod', Region: HOME }, rpo + 1)
+  expect(await statusOf('bad-write')).toMatchObject({ state: 'exposed', exposure: rpo + 1 })
+})
+
+test('a proof that is too old, or that was never given, leaves an objective unproven', async () => {
+  publish(HOME, 'ArchiveSecondsBehind', { Instance: 'shop-prod' }, 2)
+  expect(await statusOf('bad-write')).toMatchObject({ state: 'unproven', proofAge: undefined })
+  const { proofEvery = 0 } = await statusOf('bad-write')
+  const dimensions = { Environment: 'shop-prod', Mode: 'bad-write', Region: HOME }
+  publish(HOME, 'ProofAgeSeconds', dimensions, proofEvery * 1.5 + 1)
+  expect(await statusOf('bad-write')).toMatchObject({ state: 'unproven', proofAge: proofEvery * 1.5 + 1 })
+})
+
+test('only alarms of the environment that speak to somebody are shown, with their article', async () => {
+  const call = { requestId: 'test', region: HOME, account: '111122223333', service: 'monitoring' } as Call
+  const put = (AlarmName: string, AlarmActions: string[]) =>
+    cloudwatch.service.operations.PutMetricAlarm?.run(
+      {
+        AlarmName,
+        AlarmActions,
+        AlarmDescription:
+          'the primary takes no writes.\nWhere: shop-prod.\nArticle: docs/runbook.md#heartbeat',
+        Namespace: 'Holdfast',
+        MetricName: 'HeartbeatsWritten',
+        Statistic: 'Sum',
+        Period: 60,
+        EvaluationPeriods: 1,
+        Threshold: 30,
+        ComparisonOperator: 'LessThanThreshold',
+        TreatMissingData: 'breaching',
+      },
+      call,
+    )
+  const topic = `arn:aws:sns:${HOME}:111122223333:shop-prod-pages`
+  await put('shop-prod-heartbeat', [topic])
+  await put('shop-prod-archive-behind.signal', [])
+  await put('other-prod-heartbeat', [topic])
+  cloudwatch.tick()
+  await cloudwatch.settle()
+  const ringing = await ringingAlarms(HOME, 'shop-prod')
+  expect(ringing).toEqual([
+    {
+      name: 'shop-prod-heartbeat',
+      region: HOME,
+      since: '2026-11-20T12:00:30.000Z',
+      sentence: 'the primary takes no writes.',
+      article: 'docs/runbook.md#heartbeat',
+    },
+  ])
+  expect(stripVTControlCharacters(alarmTable(ringing))).toContain('docs/runbook.md#heartbeat')
+  expect(stripVTControlCharacters(alarmTable([]))).toBe('no alarm rings')
+})
+
+test('the screen says unknown and never in words', async () => {
+  publish(HOME, 'ProofAgeSeconds', { Environment: 'shop-prod', Mode: 'bad-write', Region: HOME }, NOW / 1_000)
+  const screen = stripVTControlCharacters(objectiveTable(await objectiveStatuses(config, NOW)))
+  const line = screen.split('\n').find(text => text.startsWith('bad-write'))
+  expect(line).toMatch(/^bad-write +unknown +5m 0s +unknown +.*never, due every/)
+})
+
+test.each([
+  [undefined, 'unknown'],
+  [0, '0s'],
+  [95, '1m 35s'],
+  [5_400, '1h 30m'],
+  [3 * DAY, '3d'],
+  [NOW / 1_000, 'never'],
+])('%s seconds are spoken as %s', (seconds, words) => expect(spoken(seconds)).toBe(words))
