@@ -9,7 +9,7 @@ import type { Check } from '../../runtime/verdict.ts'
 import { describe, type Instance, listCopies } from '../copy.ts'
 import { TAGS } from '../names.ts'
 import type { DrillRequest } from '../request.ts'
-import type { Drill } from '../setting.ts'
+import type { Clients, Drill, Setting } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
 import { chooseMoment, iso, restoreDeadline, type Window } from '../target.ts'
 
@@ -38,8 +38,15 @@ export type BackupSource = {
   readonly expires: boolean
 }
 
+/** What looking for a backup needs of a drill: a restore for use looks with a person's own credentials. */
+export type Ground = {
+  readonly clients: Pick<Clients, 'rds'>
+  readonly setting: Pick<Setting, 'region' | 'source' | 'sourceRegion'>
+}
+
 // A stopped or deleting instance has no log that moves, and a failed one is an incident, not a drill.
-const ALIVE = new Set([
+/** Statuses in which an instance answers and writes its log. */
+export const ALIVE: ReadonlySet<string> = new Set([
   'available',
   'backing-up',
   'modifying',
@@ -106,7 +113,12 @@ async function findReference({ clients, setting }: Drill): Promise<Instance> {
   return found
 }
 
-async function findSource(drill: Drill, request: DrillRequest, reference: Instance): Promise<BackupSource> {
+/** The backup that the request means. @throws Refusal `NoSource`, `NothingReplicated`, `NoSnapshot`, `ForeignSnapshot`, `SnapshotNotReady` */
+export async function findSource(
+  drill: Ground,
+  request: Pick<DrillRequest, 'target' | 'region' | 'controlSource'>,
+  reference: Instance,
+): Promise<BackupSource> {
   if (request.target.kind === 'snapshot') return findSnapshot(drill, request.target.identifier)
   if (request.region === 'standby') return findReplicated(drill)
   const id = request.controlSource ?? drill.setting.source
@@ -130,7 +142,7 @@ async function findSource(drill: Drill, request: DrillRequest, reference: Instan
   }
 }
 
-async function findReplicated(drill: Drill): Promise<BackupSource> {
+async function findReplicated(drill: Ground): Promise<BackupSource> {
   const { setting } = drill
   const backup = await automatedBackup(
     drill,
@@ -156,7 +168,7 @@ async function findReplicated(drill: Drill): Promise<BackupSource> {
 }
 
 async function automatedBackup(
-  { clients, setting }: Drill,
+  { clients, setting }: Ground,
   wanted: (backup: DBInstanceAutomatedBackup) => boolean,
 ): Promise<DBInstanceAutomatedBackup | undefined> {
   const answer = await clients.rds.send(
@@ -165,7 +177,7 @@ async function automatedBackup(
   return (answer.DBInstanceAutomatedBackups ?? []).find(wanted)
 }
 
-async function findSnapshot({ clients, setting }: Drill, identifier: string): Promise<BackupSource> {
+async function findSnapshot({ clients, setting }: Ground, identifier: string): Promise<BackupSource> {
   const answer = await clients.rds.send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: identifier }))
   const found = answer.DBSnapshots?.[0]
   if (!found)
