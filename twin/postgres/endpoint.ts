@@ -15,6 +15,7 @@ import {
   MAX_STARTUP_BYTES,
   readStartup,
   SSL_REQUEST,
+  sqlStateOf,
 } from './messages.ts'
 import { checkToken, type TokenKey } from './token.ts'
 
@@ -37,6 +38,8 @@ export type EndpointRules = {
   readonly prepareReplication: (user: string) => Promise<boolean>
   /** Told of refused logins, with the reason that the client is not told. */
   readonly log?: (line: string) => void
+  /** Told the SQLSTATE of each login that was refused, by the endpoint or by what is behind it. */
+  readonly onRefused?: (sqlState: string) => void
 }
 
 /** The address of one instance. It stays the same whatever PostgreSQL is behind it. */
@@ -125,8 +128,10 @@ async function admit(
     state.links.add(link)
     stream.on('close', () => state.links.delete(link))
   } catch (error) {
-    if (error instanceof Refused) stream.end(fatal(error.code, error.message))
-    else stream.destroy()
+    if (error instanceof Refused) {
+      rules.onRefused?.(error.code)
+      stream.end(fatal(error.code, error.message))
+    } else stream.destroy()
     rules.log?.(`login refused: ${(error as Error).message}`)
   } finally {
     clearTimeout(timer)
@@ -223,6 +228,7 @@ async function login(
       first.push(message)
       type = String.fromCharCode(message[0] ?? 0)
     } while (type !== 'R' && type !== 'E')
+    if (type === 'E') rules.onRefused?.(sqlStateOf(first.at(-1)))
     const isTrusted = type === 'R' && first.at(-1)?.readInt32BE(HEADER_BYTES) === 0
     // PostgreSQL lets members of rds_iam in without a question on its private socket: the question is ours.
     if (isTrusted) await demandToken(rules, client, reader, user, isTls, port)

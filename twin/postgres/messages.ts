@@ -25,6 +25,12 @@ export function fatal(code: string, message: string): Buffer {
   return withHeader('E', body)
 }
 
+/** The SQLSTATE of an ErrorResponse; empty when it says none. */
+export function sqlStateOf(message: Buffer | undefined): string {
+  const fields = message?.subarray(HEADER_BYTES).toString('utf8').split('\0') ?? []
+  return fields.find(field => field.startsWith('C'))?.slice(1) ?? ''
+}
+
 /** Asks the client for its password in clear text; only ever sent over TLS. */
 export const askForPassword = (): Buffer => withHeader('R', Buffer.from([0, 0, 0, 3]))
 
