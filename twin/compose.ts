@@ -209,6 +209,9 @@ export async function composeServices(
         },
         { action: 'rds-db:connect', resource },
       ),
+    mayRoleConnect: (role, resource, region) =>
+      allowsRole(role, { action: 'rds-db:connect', resource }, region),
+    watch: options.guard,
     ...(options.lag === undefined ? {} : { restorableLag: options.lag * 1_000 }),
     findSubnet: (region, subnet) => {
       const found = resources

@@ -77,10 +77,12 @@ function secondsOf(text: string): number {
 
 /** The types of a deployment with what became of them, what is real first. */
 export function typeTable(types: readonly TypeCount[]): string {
-  const rows = types.map(({ type, kind, count, created, changed, removed }) => [
+  const rows = types.map(({ type, kind, missing, limits, count, created, changed, removed }) => [
     type,
     count,
-    kind === 'real' ? paint('green', 'real') : paint('dim', 'recorded'),
+    kind === 'real'
+      ? paint('green', 'real') + (limits ? paint('dim', `, ${limits}`) : '')
+      : paint('dim', missing ? `recorded, not on this machine: ${missing}` : 'recorded'),
     [created && `${created} new`, changed && `${changed} changed`, removed && `${removed} removed`]
       .filter(Boolean)
       .join(', '),

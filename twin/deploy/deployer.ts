@@ -22,6 +22,10 @@ export type StackRecord = {
 export type TypeCount = {
   readonly type: string
   readonly kind: 'real' | 'recorded'
+  /** The program that this machine lacks, and with which the type would be real. */
+  readonly missing?: string
+  /** What the real ones do not do. */
+  readonly limits?: string
   count: number
   created: number
   changed: number
@@ -165,9 +169,11 @@ class Run {
     const provisioner = provisionerOf(this.#deps.provisioners, desired.type)
     if (!provisioner) throw new Error(`no provisioner for ${desired.type}`)
     const before = this.#deps.resources.get(node.key)
-    const count = this.#count(desired.type, provisioner.kind)
+    const count = this.#count(desired.type, provisioner)
     count.count += 1
-    if (before && before.type === desired.type && same(before.properties, desired.properties)) return
+    // A program that came or went since makes the resource real, or only recorded: it is brought in line.
+    const isSame = before?.kind === provisioner.kind && same(before.properties, desired.properties)
+    if (before && before.type === desired.type && isSame) return
     const physical = await (before && before.type === desired.type
       ? change(provisioner, desired, before)
       : provisioner.create(desired))
@@ -203,10 +209,22 @@ class Run {
     }
   }
 
-  #count(type: string, kind: 'real' | 'recorded'): TypeCount {
+  #count(
+    type: string,
+    { kind, missing, limits }: Pick<Provisioner, 'kind' | 'missing' | 'limits'>,
+  ): TypeCount {
     const known = this.#counts.get(type)
     if (known) return known
-    const count: TypeCount = { type, kind, count: 0, created: 0, changed: 0, removed: 0 }
+    const count: TypeCount = {
+      type,
+      kind,
+      ...(missing ? { missing } : {}),
+      ...(limits ? { limits } : {}),
+      count: 0,
+      created: 0,
+      changed: 0,
+      removed: 0,
+    }
     this.#counts.set(type, count)
     return count
   }
@@ -226,7 +244,7 @@ class Run {
           continue
         }
         await provisioner.remove(stored)
-        this.#count(stored.type, stored.kind).removed += 1
+        this.#count(stored.type, { kind: stored.kind }).removed += 1
       }
       this.#deps.resources.delete(stored.key)
     }

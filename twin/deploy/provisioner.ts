@@ -43,6 +43,10 @@ export type Desired = {
 export type Provisioner = {
   /** Whether something answers for the resource afterwards. */
   readonly kind: 'real' | 'recorded'
+  /** The program without which resources of this type are only recorded, where this machine lacks it. */
+  readonly missing?: string
+  /** What those who use a real one should know that it does not do. */
+  readonly limits?: string
   readonly create: (desired: Desired) => Promise<Physical>
   /** Changes it in place. Without it, or when it throws a `Replacement`, a change is refused. */
   readonly update?: (desired: Desired, before: Stored) => Promise<Physical>

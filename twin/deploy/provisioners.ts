@@ -18,6 +18,7 @@ import { keyProvisioners } from './provision/keys.ts'
 import { logProvisioners } from './provision/logs.ts'
 import { messageProvisioners } from './provision/messages.ts'
 import { nameProvisioners } from './provision/names.ts'
+import { poolProvisioners } from './provision/pool.ts'
 import { scheduleProvisioners } from './provision/schedules.ts'
 import { secretProvisioners } from './provision/secrets.ts'
 import type { Provisioner } from './provisioner.ts'
@@ -49,6 +50,7 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...messageProvisioners(api),
     ...alarmProvisioners(api),
     ...databaseProvisioners(api, deps.rds),
+    ...poolProvisioners(api),
     ...nameProvisioners(api),
     ...logProvisioners(api),
     ...backupProvisioners(api),

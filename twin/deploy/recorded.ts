@@ -82,19 +82,6 @@ const SHAPES: Readonly<Record<string, Shape>> = {
       Status: 'active',
     },
   }),
-  'AWS::RDS::DBProxy': ({ properties, region, account, logicalId, stack }) => {
-    const name = String(properties.DBProxyName)
-    const id = hashOf(region, stack.name, logicalId).slice(0, 17)
-    return {
-      ref: name,
-      attributes: {
-        DBProxyArn: `arn:aws:rds:${region}:${account}:db-proxy:prx-${id}`,
-        Endpoint: `${name}.proxy-twin.${region}.rds.amazonaws.com`,
-        VpcId: '',
-      },
-    }
-  },
-  'AWS::RDS::DBProxyTargetGroup': identified('prx-tg', (_, id) => ({ TargetGroupArn: id })),
   'AWS::Budgets::Budget': identified('budget'),
   'AWS::Chatbot::SlackChannelConfiguration': identified('slack', (_, id) => ({ Arn: id })),
   'AWS::CDK::Metadata': identified('metadata'),

@@ -3,6 +3,7 @@ import { type Collection, openCollection } from '../../state/collection.ts'
 import { WireError } from '../../wire/call.ts'
 import type { Hosts } from './hosts.ts'
 import type { RdsEvent, RdsOptions } from './options.ts'
+import type { ProxyFronts } from './proxy-fronts.ts'
 import type {
   BackupRecord,
   EventRecord,
@@ -30,6 +31,7 @@ export type Rds = {
   /** The newest events of each region. */
   readonly events: Collection<readonly EventRecord[]>
   readonly hosts: Hosts
+  readonly fronts: ProxyFronts
   readonly faults: RdsFaults
   readonly log: (line: string) => void
 }

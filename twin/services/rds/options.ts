@@ -10,7 +10,7 @@ export type RdsMetric = {
   readonly name: string
   readonly dimensions: Readonly<Record<string, string>>
   readonly value: number
-  readonly unit: 'Seconds' | 'Bytes' | 'Count' | 'Percent'
+  readonly unit: 'Seconds' | 'Microseconds' | 'Bytes' | 'Count' | 'Percent'
 }
 
 /** An RDS event, as event subscriptions and EventBridge would get it. */
@@ -37,6 +37,10 @@ export type RdsOptions = {
   readonly findKey: (accessKeyId: string) => TokenKey | undefined
   /** Whether the caller may do `rds-db:connect` on `arn:aws:rds-db:<region>:<account>:dbuser:<resource id>/<user>`. */
   readonly mayConnect: (principal: Principal, resource: string) => boolean | Promise<boolean>
+  /** Whether a proxy's role may do `rds-db:connect` on an instance, as RDS Proxy enters it. @default yes */
+  readonly mayRoleConnect?: (roleArn: string, resource: string, region: string) => boolean
+  /** Told of processes that are no PostgreSQL, so that none outlives the twin. */
+  readonly watch?: { started(pid: number): void; ended(pid: number): void }
   /** Milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number
   /** How far LatestRestorableTime trails, in milliseconds. RDS: up to five minutes. @default 2000 */

@@ -3,12 +3,12 @@ import { type Call, type Operation, WireError } from '../../wire/call.ts'
 import { arnOf, findInstance, keyOf, type Rds } from './context.ts'
 import { checkIdentifier, newResourceId } from './identifiers.ts'
 import { filter, page } from './paging.ts'
+import { DEFAULT_GROUP, poolConfig, proxyHost } from './proxy-config.ts'
 import { onArn, tagContext } from './questions.ts'
 import type { ProxyRecord } from './records.ts'
 import { newTags } from './tags.ts'
 
 const MAX_PROXIES = 20
-const DEFAULT_GROUP = 'default'
 
 function find(rds: Rds, call: Call, name: string | undefined): ProxyRecord {
   const id = (name ?? '').toLowerCase()
@@ -19,14 +19,20 @@ function find(rds: Rds, call: Call, name: string | undefined): ProxyRecord {
 
 const arn = (rds: Rds, proxy: ProxyRecord) => arnOf(rds, proxy.region, 'db-proxy', proxy.id)
 
+/**
+ * Where clients go. RDS has no port to tell, since its proxies have but one; here it is part of the address. Without
+ * a pooler the name says where RDS would put the proxy, and nothing answers there.
+ */
+const endpointOf = (rds: Rds, proxy: ProxyRecord) =>
+  rds.fronts.serves(proxy) && proxy.hostPort ? `127.0.0.1:${proxy.hostPort}` : proxyHost(proxy)
+
 function describe(rds: Rds, proxy: ProxyRecord): rdsTypes.DBProxy {
   return {
     ...(proxy.shown as rdsTypes.DBProxy),
     DBProxyName: proxy.name,
     DBProxyArn: arn(rds, proxy),
     Status: proxy.status as rdsTypes.DBProxyStatus,
-    // No pooler is behind it: the name says where RDS would put it, and nothing answers there.
-    Endpoint: `${proxy.name}.proxy-twin.${proxy.region}.rds.amazonaws.com`,
+    Endpoint: endpointOf(rds, proxy),
     CreatedDate: new Date(proxy.createdAt),
     UpdatedDate: new Date(proxy.updatedAt),
   }
@@ -59,18 +65,12 @@ const describeGroup = (rds: Rds, proxy: ProxyRecord): rdsTypes.DBProxyTargetGrou
   TargetGroupArn: arnOf(rds, proxy.region, 'target-group', `prx-tg-${proxy.id.slice(4)}`),
   IsDefault: true,
   Status: 'available',
-  ConnectionPoolConfig: {
-    MaxConnectionsPercent: 100,
-    MaxIdleConnectionsPercent: 50,
-    ConnectionBorrowTimeout: 120,
-    SessionPinningFilters: [],
-    ...proxy.pool,
-  },
+  ConnectionPoolConfig: poolConfig(proxy),
   CreatedDate: new Date(proxy.createdAt),
   UpdatedDate: new Date(proxy.updatedAt),
 })
 
-function createProxy(rds: Rds, input: rdsTypes.CreateDBProxyRequest, call: Call) {
+async function createProxy(rds: Rds, input: rdsTypes.CreateDBProxyRequest, call: Call) {
   const name = checkIdentifier('DBProxyName', input.DBProxyName)
   if (rds.proxies.has(keyOf(call.region, name)))
     throw new WireError('DBProxyAlreadyExistsFault', `DB proxy ${name} already exists.`)
@@ -103,11 +103,18 @@ function createProxy(rds: Rds, input: rdsTypes.CreateDBProxyRequest, call: Call)
     pool: {},
     tags: newTags(Tags),
   }
-  rds.proxies.set(keyOf(call.region, name), proxy)
-  return { DBProxy: describe(rds, proxy) }
+  return { DBProxy: describe(rds, await keep(rds, proxy)) }
 }
 
-function registerTargets(rds: Rds, input: rdsTypes.RegisterDBProxyTargetsRequest, call: Call) {
+/** Records a proxy and has what runs for it follow; returns the record as it is then. */
+async function keep(rds: Rds, proxy: ProxyRecord): Promise<ProxyRecord> {
+  const key = keyOf(proxy.region, proxy.name)
+  rds.proxies.set(key, proxy)
+  await rds.fronts.follow(key)
+  return rds.proxies.get(key) ?? proxy
+}
+
+async function registerTargets(rds: Rds, input: rdsTypes.RegisterDBProxyTargetsRequest, call: Call) {
   const proxy = find(rds, call, input.DBProxyName)
   const [id, ...more] = input.DBInstanceIdentifiers ?? []
   if (id === undefined || more.length > 0 || (input.DBClusterIdentifiers ?? []).length > 0)
@@ -121,13 +128,12 @@ function registerTargets(rds: Rds, input: rdsTypes.RegisterDBProxyTargetsRequest
   if (proxy.targets.length > 0)
     throw new WireError('DBProxyTargetAlreadyRegisteredFault', `DB proxy ${proxy.name} already has a target.`)
   const next = { ...proxy, targets: [instance.id], updatedAt: rds.now() }
-  rds.proxies.set(keyOf(call.region, proxy.name), next)
-  return { DBProxyTargets: describeTargets(rds, next) }
+  return { DBProxyTargets: describeTargets(rds, await keep(rds, next)) }
 }
 
 /**
- * The proxy family. Control plane only: what is asked for is recorded, refused where RDS refuses it and described;
- * clients of the twin connect to the instance.
+ * The proxy family. What is asked for is recorded, refused where RDS refuses it and described; on a machine with
+ * PgBouncer each proxy with a target also serves.
  */
 export function proxyOperations(rds: Rds): Record<string, Operation> {
   const on = (action: string) => (input: { DBProxyName?: string }, call: Call) => {
@@ -152,7 +158,7 @@ export function proxyOperations(rds: Rds): Record<string, Operation> {
     },
     ModifyDBProxy: {
       questions: on('ModifyDBProxy'),
-      run: (input: rdsTypes.ModifyDBProxyRequest, call) => {
+      run: async (input: rdsTypes.ModifyDBProxyRequest, call) => {
         const proxy = find(rds, call, input.DBProxyName)
         const { DBProxyName: _, NewDBProxyName, SecurityGroups, ...rest } = input
         if (NewDBProxyName !== undefined)
@@ -167,16 +173,17 @@ export function proxyOperations(rds: Rds): Record<string, Operation> {
             ...(SecurityGroups ? { VpcSecurityGroupIds: SecurityGroups } : {}),
           },
         }
-        rds.proxies.set(keyOf(call.region, proxy.name), next)
-        return { DBProxy: describe(rds, next) }
+        return { DBProxy: describe(rds, await keep(rds, next)) }
       },
     },
     DeleteDBProxy: {
       questions: on('DeleteDBProxy'),
-      run: (input: rdsTypes.DeleteDBProxyRequest, call) => {
+      run: async (input: rdsTypes.DeleteDBProxyRequest, call) => {
         const proxy = find(rds, call, input.DBProxyName)
+        const shown = describe(rds, proxy)
         rds.proxies.delete(keyOf(call.region, proxy.name))
-        return { DBProxy: { ...describe(rds, proxy), Status: 'deleting' as const } }
+        await rds.fronts.follow(keyOf(call.region, proxy.name))
+        return { DBProxy: { ...shown, Status: 'deleting' as const } }
       },
     },
     DescribeDBProxies: {
@@ -198,12 +205,12 @@ export function proxyOperations(rds: Rds): Record<string, Operation> {
     },
     DeregisterDBProxyTargets: {
       questions: on('DeregisterDBProxyTargets'),
-      run: (input: rdsTypes.DeregisterDBProxyTargetsRequest, call) => {
+      run: async (input: rdsTypes.DeregisterDBProxyTargetsRequest, call) => {
         const proxy = find(rds, call, input.DBProxyName)
         const gone = new Set((input.DBInstanceIdentifiers ?? []).map(id => id.toLowerCase()))
         if (![...gone].every(id => proxy.targets.includes(id)))
           throw new WireError('DBProxyTargetNotFoundFault', `DB proxy ${proxy.name} has no such target.`, 404)
-        rds.proxies.set(keyOf(call.region, proxy.name), {
+        await keep(rds, {
           ...proxy,
           targets: proxy.targets.filter(id => !gone.has(id)),
           updatedAt: rds.now(),
@@ -227,7 +234,7 @@ export function proxyOperations(rds: Rds): Record<string, Operation> {
     },
     ModifyDBProxyTargetGroup: {
       questions: on('ModifyDBProxyTargetGroup'),
-      run: (input: rdsTypes.ModifyDBProxyTargetGroupRequest, call) => {
+      run: async (input: rdsTypes.ModifyDBProxyTargetGroupRequest, call) => {
         const proxy = find(rds, call, input.DBProxyName)
         if (input.TargetGroupName !== DEFAULT_GROUP)
           throw new WireError(
@@ -240,8 +247,7 @@ export function proxyOperations(rds: Rds): Record<string, Operation> {
           pool: { ...proxy.pool, ...input.ConnectionPoolConfig },
           updatedAt: rds.now(),
         }
-        rds.proxies.set(keyOf(call.region, proxy.name), next)
-        return { DBProxyTargetGroup: describeGroup(rds, next) }
+        return { DBProxyTargetGroup: describeGroup(rds, await keep(rds, next)) }
       },
     },
   }

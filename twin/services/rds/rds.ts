@@ -15,6 +15,7 @@ import { logFileOperations } from './log-files.ts'
 import type { RdsOptions } from './options.ts'
 import { parameterGroupOperations } from './parameter-groups.ts'
 import { proxyOperations } from './proxies.ts'
+import { createProxyFronts } from './proxy-fronts.ts'
 import { replicaOperations } from './replicas.ts'
 import { restoreOperations } from './restoring.ts'
 import { resume } from './resuming.ts'
@@ -49,6 +50,7 @@ export function createRds(options: RdsOptions): TwinRds {
     now: options.clock ?? Date.now,
     ...openCollections(options.root),
     hosts: createHosts(() => rds),
+    fronts: createProxyFronts(() => rds),
     faults,
     log: options.log ?? (() => {}),
   }
@@ -71,10 +73,12 @@ export function createRds(options: RdsOptions): TwinRds {
     service: { name: 'rds', schemas, protocol: 'query', operations },
     open: async () => {
       await resume(rds)
+      await rds.fronts.open()
       windows = watchWindows(rds)
     },
     close: async () => {
       clearInterval(windows)
+      await rds.fronts.close()
       await rds.hosts.closeAll()
     },
     faults: createFaultHooks(rds),

@@ -156,5 +156,7 @@ export type ProxyRecord = {
   readonly shown: Readonly<Record<string, unknown>>
   readonly targets: readonly string[]
   readonly pool: Readonly<Record<string, unknown>>
+  /** TCP port of its endpoint on 127.0.0.1; none while no pooler is on this machine. */
+  readonly hostPort?: number
   readonly tags: readonly Tag[]
 }
