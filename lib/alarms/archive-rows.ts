@@ -20,8 +20,10 @@ export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
       bad: 'above',
       threshold: 120,
       unit: 'seconds',
-      // One good minute ends it, before the heartbeat's two of three: else every outage of the primary would page twice.
-      when: [3, 3],
+      // CloudWatch looks two minutes further back before it takes silence for a fault: with more than one minute here a
+      // dead archiver would be told after the objective is broken. One good minute ends it, before the heartbeat's two
+      // of three: else every outage of the primary would page twice.
+      when: [1, 1],
       summary: 'committed changes do not reach the archive, or nobody can tell',
       derivation: 'at most 60 s behind by the objective, polled every 60 s: two polls',
       causes: ['heartbeat', 'archive-slot-lost'],
