@@ -133,7 +133,7 @@ const masterMustBeAName: Rule = ({ database }) =>
   )
 
 const MASTERS =
-  /^(admin|rdsadmin|rds_\w+|rdsrepladmin|rdstopmgr|pg_\w+|public|none|holdfast_(heartbeat|archiver|examine))$/i
+  /^(admin|rdsadmin|rds_\w+|rdsrepladmin|rdstopmgr|pg_\w+|public|none|holdfast_(heartbeat|archiver|examine|roll_forward|workload))$/i
 
 const masterMustBeFree: Rule = ({ database }) =>
   when(

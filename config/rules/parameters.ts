@@ -113,14 +113,14 @@ const SYSTEM = /^(pg_\w+|information_schema|holdfast)$/
 const archiveMustNameTables: Rule = ({ archive }) =>
   archive.enabled
     ? archive.tables.flatMap((table, index) => {
-        const match = /^([a-z_][\w$]*)\.(\*|[a-z_][\w$]*)$/i.exec(table)
+        const match = table === '*.*' ? [table] : /^([a-z_][\w$]*)\.(\*|[a-z_][\w$]*)$/i.exec(table)
         const path = `archive.tables[${index}]`
         return [
           ...when(
             match === null,
             path,
             table,
-            'want "schema.table" or "schema.*": publishing all tables would make updates fail on any without a key',
+            'want "schema.table", "schema.*", or "*.*" for every schema but the system\'s',
             'write "public.*"',
           ),
           ...when(

@@ -15,7 +15,7 @@ export type Migrated = {
 }
 
 export type MigrateOptions = {
-  /** `schema.table` or `schema.*` patterns of the archive, as the session setting `holdfast.archive_tables` (JSON). */
+  /** `schema.table`, `schema.*` or `*.*` patterns of the archive, as the session setting `holdfast.archive_tables` (JSON). */
   readonly archiveTables?: readonly string[]
   /** Milliseconds that a statement may take. @default 600_000 */
   readonly statementTimeout?: number

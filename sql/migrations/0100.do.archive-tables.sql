@@ -1,4 +1,4 @@
--- Which tables the archive follows: `schema.table` or `schema.*`. Written by migrate, from the environment's file.
+-- Which tables the archive follows: `schema.table`, `schema.*`, or `*.*` for all of them. Written by migrate, from the environment's file.
 create table if not exists holdfast.archive_pattern (
   pattern text primary key
 );
@@ -45,7 +45,7 @@ where c.relkind = 'r'
         join pg_catalog.pg_namespace an on an.oid = ac.relnamespace
         union
         select n.nspname, c.relname
-      ) as family on p.pattern in (family.nspname || '.' || family.relname, family.nspname || '.*')
+      ) as family on p.pattern in (family.nspname || '.' || family.relname, family.nspname || '.*', '*.*')
       where n.nspname <> 'holdfast'
     )
   );

@@ -92,3 +92,13 @@ test('tells of a table whose owner it may not follow, and blocks nothing', async
   await rig.run()
   expect((await rig.segments()).at(-1)!.header.unpublished).toEqual(['public.foreign_owner'])
 })
+
+test('follows every schema but the system’s when asked for all', async () => {
+  await rig.sql('create schema shop; create table shop.before (id int primary key)')
+  expect(await publicationOf('shop.before')).toBeNull()
+  await rig.sql(`select from holdfast.set_archive_tables(array['*.*'])`)
+  await rig.sql('create table shop.after (id int primary key)')
+  expect(await publicationOf('shop.before')).toEqual(['holdfast_archive'])
+  expect(await publicationOf('shop.after')).toEqual(['holdfast_archive'])
+  expect(await publicationOf('holdfast.archive_pattern')).toBeNull()
+})
