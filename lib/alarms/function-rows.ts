@@ -12,23 +12,26 @@ export type WatchedFunction = {
   readonly region: 'home' | 'standby'
 }
 
-/** Verbs whose silence wakes somebody through what they should have written; their errors need not do it again. */
-const EVERY_MINUTE = new Set(['heartbeat', 'archiver'])
+/**
+ * Verbs whose failure wakes somebody through what they should have given: heartbeats, segments, answers to a drill.
+ * One error of theirs is no news: a drill asks again, as it does while the archive has not reached its moment.
+ */
+const TOLD_BY_OTHERS = new Set(['heartbeat', 'archiver', 'examine', 'roll-forward'])
 
 /** The alarms of one function: errors, throttles, and running into its own timeout. */
 export function functionRows({ verb, functionName, timeout, region }: WatchedFunction): AlarmRow[] {
   const of = (name: string, statistic: string) =>
     metric('AWS/Lambda', name, { FunctionName: functionName }, statistic)
   const suffix = `${verb}${region === 'standby' ? '-standby' : ''}`
-  const everyMinute = EVERY_MINUTE.has(verb)
+  const isToldByOthers = TOLD_BY_OTHERS.has(verb)
   return [
     row(`errors-${suffix}`, of('Errors', 'Sum'), {
       article: 'function',
-      severity: everyMinute ? 'warn' : 'page',
+      severity: isToldByOthers ? 'warn' : 'page',
       bad: 'above',
       threshold: 0,
       unit: 'count',
-      when: everyMinute ? [3, 5] : [1, 1],
+      when: isToldByOthers ? [3, 5] : [1, 1],
       missing: 'notBreaching',
       region,
       summary: `the function ${verb} fails`,
