@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
-import type { Writers } from '../rehearse/writers.ts'
+import type { Writers } from './scenario/writers.ts'
 
 /** What the loss of the primary's process cost. */
 export type InstanceLoss = {

@@ -14,10 +14,10 @@ import { startFunction } from '../drill/invoke.ts'
 import { buildRequest } from '../drill/request.ts'
 import { runDrill } from '../drill/run.ts'
 import { readBucket, recordsOf } from '../evidence/read.ts'
-import type { Damage } from '../rehearse/damage.ts'
-import { type Loaded, openScenario } from '../rehearse/scenario.ts'
 import { type InstanceLoss, losePrimary } from './instance-loss.ts'
 import { ownerConnection } from './owner.ts'
+import type { Damage } from './scenario/damage.ts'
+import { type Loaded, openScenario } from './scenario/scenario.ts'
 
 export type RehearsalOptions = {
   readonly environment: string

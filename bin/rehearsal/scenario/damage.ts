@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { Refusal, sentence } from '../../lambdas/runtime/failure.ts'
+import { Refusal, sentence } from '../../../lambdas/runtime/failure.ts'
 
 /** A wrong DELETE, done. */
 export type Damage = {

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { Refusal, sentence } from '../../../lambdas/runtime/failure.ts'
+import { Refusal, sentence } from '../../../../lambdas/runtime/failure.ts'
 import type { Loaded, Say } from '../scenario.ts'
 import { type Piece, pieces } from './statements.ts'
 
