@@ -13,6 +13,7 @@ const VERBS: readonly (() => Promise<{ register: Verb }>)[] = [
   () => import('./commands/up.ts'),
   () => import('./commands/rehearse.ts'),
   () => import('./commands/drill.ts'),
+  () => import('./commands/restore.ts'),
   () => import('./commands/evidence.ts'),
   () => import('./commands/verify-backups.ts'),
   () => import('./commands/archive.ts'),

@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LambdaClient } from '@aws-sdk/client-lambda'
+import type {
+  Boundary,
+  Cut,
+  CutAnswer,
+  Endpoint,
+  IdentifyAnswer,
+  MarkAnswer,
+  OpenAnswer,
+} from '../../lambdas/examine/request.ts'
+import { endpointOf } from '../../lambdas/restore-drill/stages/plan.ts'
+import type { Check } from '../../lambdas/runtime/verdict.ts'
+import { invokeFunction } from '../drill/invoke.ts'
+import type { Source } from './source.ts'
+
+/** Where the copy ends, and what was found out about it. */
+export type Proof = {
+  readonly checks: readonly Check[]
+  readonly boundary: Boundary
+  /** The primary as it was when the copy was looked at; `null` when it does not answer. */
+  readonly mark: MarkAnswer | null
+  readonly cut: Cut | null
+  readonly rpoSeconds: number | null
+  /** Transaction ids given out between the cut and the disaster: at most so many are lost; `null` when unknown. */
+  readonly transactions: number | null
+  /** ISO: what the loss is counted to. */
+  readonly disasterAt: string
+}
+
+export type Asking = { readonly lambda: LambdaClient; readonly examineArn: string; readonly database: string }
+
+// `available` and a server that takes connections are not the same second.
+const TRIES = 8
+
+/** Asks the copy through the examination who it is and where it ends. Nothing is written. */
+export async function proveCopy(
+  asking: Asking,
+  source: Source,
+  copy: Endpoint,
+  instances: readonly string[],
+): Promise<Proof> {
+  const ask = <T>(payload: unknown) => invokeFunction<T>(asking.lambda, asking.examineArn, payload)
+  const opened = await untilReady(() => ask<OpenAnswer>({ task: 'open', copy }))
+  const primary = source.alive ? endpointOf(source.like, asking.database) : undefined
+  const mark = primary ? await ask<MarkAnswer>({ task: 'mark', primary }) : null
+  const { boundary } = opened
+  const who = mark
+    ? (
+        await ask<IdentifyAnswer>({
+          task: 'identify',
+          ...{ copy, primary, boundary, target: source.moment },
+          mode: source.from.kind === 'snapshot' ? 'snapshot' : 'time',
+          expected: {
+            systemIdentifier: mark.systemIdentifier,
+            instances,
+            version: mark.version,
+            timeline: mark.timeline,
+          },
+        })
+      ).checks
+    : [unidentified(source)]
+  const disasterAt =
+    source.target.kind === 'time' ? source.target.at : (mark?.now ?? new Date().toISOString())
+  const ended = await ask<CutAnswer>({ task: 'cut', copy, disasterAt, ...(primary ? { primary } : {}) })
+  return {
+    checks: [...opened.checks, ...who, ...ended.checks],
+    ...{ boundary, mark, cut: ended.cut, rpoSeconds: ended.rpoSeconds, disasterAt },
+    transactions: ended.lost.transactions,
+  }
+}
+
+function unidentified({ like }: Source): Check {
+  return {
+    name: 'identify.system-identifier',
+    verdict: 'unknown',
+    detail: `${like.identifier} is ${like.status} and could not be asked who it is`,
+  }
+}
+
+async function untilReady<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt >= TRIES) throw error
+      await sleep(attempt * 1_000)
+    }
+  }
+}
