@@ -24,7 +24,8 @@ export function poolRows(config: EnvironmentConfig): AlarmRow[] {
       bad: 'below',
       threshold: 100,
       unit: 'percent',
-      when: [3, 5],
+      // One good minute ends it, before the heartbeat's two of three.
+      when: [3, 3],
       summary: 'the connection pool cannot reach the writer',
       derivation: NONE,
       causes: ['heartbeat'],
