@@ -166,7 +166,24 @@ export async function composeServices(
     // The snapshots are RDS's, and RDS is put together further down.
     snapshots: snapshotsOver((...call) => api(...call)),
   })
-  const elasticache = createElastiCache(base('elasticache'))
+  const elasticache = createElastiCache({
+    ...base('elasticache'),
+    root: folder.root,
+    certificate: authority.server,
+    watch: options.guard,
+    emitMetric: ({ region, namespace, name, dimensions, value, unit }) =>
+      cloudwatch.put({
+        region,
+        namespace,
+        name,
+        dimensions,
+        unit,
+        at: clock(),
+        values: [[value, 1]],
+        resolution: 60,
+      }),
+    log,
+  })
   const subscriptions = deployed<EventSubscription>('event-subscriptions')
   // What a service of AWS sends to a topic or a function, if the policy of that resource lets it.
   const notify = async (
@@ -367,6 +384,7 @@ export async function composeServices(
     },
     resume: async () => {
       await rds.open()
+      await elasticache.open()
       ticking = setInterval(() => cloudwatch.tick(), ALARM_TICK_MS)
       lambda.resume()
       if (!options.pauseSchedules) scheduler.resume()
@@ -376,6 +394,7 @@ export async function composeServices(
       clearInterval(ticking)
       scheduler.stop()
       await lambda.stop()
+      await elasticache.close()
       await rds.close()
       await cloudwatch.settle()
       await backup.settle()

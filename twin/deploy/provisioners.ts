@@ -8,7 +8,7 @@ import { alarmProvisioners } from './provision/alarms.ts'
 import type { Api } from './provision/api.ts'
 import { backupProvisioners } from './provision/backups.ts'
 import { bucketProvisioners } from './provision/buckets.ts'
-import { cacheProvisioner } from './provision/cache.ts'
+import { cacheProvisioners } from './provision/cache.ts'
 import { customProvisioner } from './provision/custom.ts'
 import { databaseProvisioners } from './provision/database.ts'
 import { type EventSubscription, eventSubscriptionProvisioner } from './provision/event-subscriptions.ts'
@@ -54,7 +54,7 @@ export function provisioners(deps: ProvisionerDeps): Record<string, Provisioner>
     ...nameProvisioners(api),
     ...logProvisioners(api),
     ...backupProvisioners(api),
-    'AWS::ElastiCache::ReplicationGroup': cacheProvisioner(deps.elasticache),
+    ...cacheProvisioners(deps.elasticache),
     'AWS::RDS::EventSubscription': eventSubscriptionProvisioner(deps.subscriptions),
     'AWS::CloudFormation::CustomResource': customProvisioner(deps.lambda),
   }

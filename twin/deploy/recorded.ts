@@ -66,22 +66,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'AWS::Logs::SubscriptionFilter': named('FilterName'),
   'AWS::Logs::ResourcePolicy': named('PolicyName'),
   'AWS::SecretsManager::RotationSchedule': identified('rotation'),
-  'AWS::ElastiCache::ParameterGroup': named('CacheParameterGroupName'),
   'AWS::ElastiCache::SubnetGroup': named('CacheSubnetGroupName'),
-  'AWS::ElastiCache::User': ({ properties, region, account }) => ({
-    ref: properties.UserId,
-    attributes: {
-      Arn: `arn:aws:elasticache:${region}:${account}:user:${properties.UserId}`,
-      Status: 'active',
-    },
-  }),
-  'AWS::ElastiCache::UserGroup': ({ properties, region, account }) => ({
-    ref: properties.UserGroupId,
-    attributes: {
-      Arn: `arn:aws:elasticache:${region}:${account}:usergroup:${properties.UserGroupId}`,
-      Status: 'active',
-    },
-  }),
   'AWS::Budgets::Budget': identified('budget'),
   'AWS::Chatbot::SlackChannelConfiguration': identified('slack', (_, id) => ({ Arn: id })),
   'AWS::CDK::Metadata': identified('metadata'),

@@ -2,35 +2,53 @@ import type { NodeGroup, ReplicationGroup } from '@aws-sdk/client-elasticache'
 import * as schemas from '@aws-sdk/client-elasticache'
 import { type Call, type Operation, type Service, WireError } from '../../wire/call.ts'
 import { resourceTagContext, type ServiceDependencies } from '../dependencies.ts'
+import { createFleet, type FleetOptions } from './fleet.ts'
+import {
+  accessLine,
+  type CacheGroup,
+  type CacheParameters,
+  type CacheUser,
+  type CacheUserGroup,
+  nodeName,
+} from './group.ts'
 
-/** A replication group as the deployment wrote it down. It has a data plane only where `endpoint` is a live one. */
-export type CacheGroup = {
-  readonly id: string
-  readonly region: string
-  readonly description: string
-  readonly engine: string
-  readonly nodeType: string
-  readonly replicas: number
-  readonly multiAz: boolean
-  readonly encryptedInTransit: boolean
-  readonly encryptedAtRest: boolean
-  readonly keyArn?: string
-  readonly status: 'available' | 'creating' | 'modifying' | 'deleting'
-  readonly endpoint: { readonly address: string; readonly port: number }
-  readonly tags: Readonly<Record<string, string>>
-}
-
-/** The twin's ElastiCache: it tells of the groups that were deployed. */
+/** The twin's ElastiCache: it tells of the groups that were deployed and, with a server program, runs their nodes. */
 export type ElastiCacheService = {
   readonly service: Service
-  /** Writes a group down, or changes it. */
-  put(group: CacheGroup): void
-  remove(region: string, id: string): void
+  /** Writes a group down, or changes it, and returns it as it then is. @throws when a node does not start */
+  put(group: CacheGroup): Promise<CacheGroup>
+  remove(region: string, id: string): Promise<void>
+  /** Writes a user, a group of users or parameters down; the nodes that have them follow. */
+  putUser(user: CacheUser): Promise<void>
+  putUserGroup(group: CacheUserGroup): Promise<void>
+  putParameters(parameters: CacheParameters): Promise<void>
+  /** Starts the nodes of an earlier life. */
+  open(): Promise<void>
+  close(): Promise<void>
 }
 
+const DEFAULT_POLICY = 'volatile-lru'
+
 /** The ElastiCache of one twin, all regions. */
-export function createElastiCache(dependencies: ServiceDependencies): ElastiCacheService {
+export function createElastiCache(dependencies: ServiceDependencies & FleetOptions): ElastiCacheService {
   const groups = dependencies.open<CacheGroup>('replication-groups')
+  const users = dependencies.open<CacheUser>('users')
+  const userGroups = dependencies.open<CacheUserGroup>('user-groups')
+  const parameters = dependencies.open<CacheParameters>('parameter-groups')
+  const fleet = createFleet(dependencies, {
+    groups,
+    usersOf: ({ region, userGroups: ids = [] }) =>
+      ids
+        .flatMap(id => userGroups.get(`${region}/${id}`)?.users ?? [])
+        .flatMap(id => users.get(`${region}/${id}`) ?? [])
+        .map(accessLine),
+    evictionPolicyOf: ({ region, parameterGroup }) =>
+      parameters.get(`${region}/${parameterGroup}`)?.values['maxmemory-policy'] ?? DEFAULT_POLICY,
+  })
+  const followRegion = async (region: string) => {
+    for (const group of groups.values().filter(each => each.region === region))
+      await fleet.follow(`${region}/${group.id}`)
+  }
   const arnOf = (region: string, id: string) =>
     `arn:aws:elasticache:${region}:${dependencies.account}:replicationgroup:${id}`
   const find = (id: string, call: Call) => {
@@ -70,16 +88,49 @@ export function createElastiCache(dependencies: ServiceDependencies): ElastiCach
       protocol: 'query',
       operations: { DescribeReplicationGroups: describe, ListTagsForResource: tags },
     },
-    put: group => groups.set(`${group.region}/${group.id}`, group),
-    remove: (region, id) => groups.delete(`${region}/${id}`),
+    put: async group => {
+      const key = `${group.region}/${group.id}`
+      const kept = groups.get(key)?.ports ?? []
+      const ports = fleet.isAble ? await fleet.portsFor(group.replicas + 1, kept) : undefined
+      const [port] = ports ?? []
+      const next: CacheGroup = port
+        ? { ...group, ports: ports ?? [], endpoint: { address: '127.0.0.1', port } }
+        : group
+      groups.set(key, next)
+      await fleet.follow(key)
+      return next
+    },
+    remove: async (region, id) => {
+      groups.delete(`${region}/${id}`)
+      await fleet.follow(`${region}/${id}`)
+    },
+    putUser: async user => {
+      users.set(`${user.region}/${user.id}`, user)
+      await followRegion(user.region)
+    },
+    putUserGroup: async group => {
+      userGroups.set(`${group.region}/${group.id}`, group)
+      await followRegion(group.region)
+    },
+    putParameters: async group => {
+      parameters.set(`${group.region}/${group.name}`, group)
+      await followRegion(group.region)
+    },
+    open: fleet.open,
+    close: fleet.close,
   }
 }
 
 function show(group: CacheGroup, arn: string): ReplicationGroup {
   const Endpoint = { Address: group.endpoint.address, Port: group.endpoint.port }
+  const at = (index: number) => {
+    const port = group.ports?.[index]
+    return port === undefined ? undefined : { Address: '127.0.0.1', Port: port }
+  }
   const members = Array.from({ length: group.replicas + 1 }, (_, index) => ({
-    CacheClusterId: `${group.id}-${String(index + 1).padStart(3, '0')}`,
+    CacheClusterId: nodeName(group, index),
     CacheNodeId: '0001',
+    ReadEndpoint: at(index),
     CurrentRole: index === 0 ? 'primary' : 'replica',
     PreferredAvailabilityZone: `${group.region}${'abc'[index % 3]}`,
   }))
@@ -87,7 +138,7 @@ function show(group: CacheGroup, arn: string): ReplicationGroup {
     NodeGroupId: '0001',
     Status: group.status,
     PrimaryEndpoint: Endpoint,
-    ReaderEndpoint: Endpoint,
+    ReaderEndpoint: at(1) ?? Endpoint,
     NodeGroupMembers: members,
   }
   return {
