@@ -13,8 +13,12 @@ import {
 import { Signer } from '@aws-sdk/rds-signer'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import pg from 'pg'
+import { typeTable } from '../../../bin/commands/up.ts'
+import { poolProvisioners } from '../../../twin/deploy/provision/pool.ts'
+import type { Desired, Physical, Stored } from '../../../twin/deploy/provisioner.ts'
 import { isAlive } from '../../../twin/postgres/processes.ts'
 import { findProgram } from '../../../twin/state/program.ts'
+import type { Call } from '../../../twin/wire/call.ts'
 import { openTarget, type Target, until, untilStatus } from '../../contract/target.ts'
 
 const KEY = { accessKeyId: 'AKIAEXAMPLE000000001', secretAccessKey: 'secret/of+the key' }
@@ -103,17 +107,17 @@ async function describeProxy(): Promise<DBProxy> {
 
 const port = () => Number(proxy.Endpoint?.split(':')[1])
 
-async function enter(user: string, password?: string, ssl = true): Promise<pg.Client> {
+async function enter(user: string, password?: string, ssl = true, at = port()): Promise<pg.Client> {
   const token = await new Signer({
     hostname: '127.0.0.1',
-    port: port(),
+    port: at,
     username: user,
     region: target.home,
     credentials: KEY,
   }).getAuthToken()
   const client = new pg.Client({
     host: '127.0.0.1',
-    port: port(),
+    port: at,
     user,
     password: password ?? token,
     database: 'shop',
@@ -136,15 +140,87 @@ function metric(name: string, more: Record<string, string> = {}) {
   )
 }
 
+/** A pool as a template asks for it: numbers and flags may be text there. */
+async function provision() {
+  const { service } = target.twin!.rds()
+  const call = { requestId: '', service: 'rds', account: '111122223333', principal }
+  const make = poolProvisioners(async (_, region, operation, input) =>
+    service.operations[operation]!.run(input, { ...call, region, operation } as Call),
+  )
+  const desired = (properties: Record<string, unknown>) =>
+    ({
+      region: target.home,
+      properties,
+      tags: { team: 'one' },
+      generatedName: 'Generated',
+    }) as unknown as Desired
+  const ofProxy = make['AWS::RDS::DBProxy']!
+  const ofTargets = make['AWS::RDS::DBProxyTargetGroup']!
+  const asked = desired({
+    DBProxyName: 'templated',
+    EngineFamily: 'POSTGRESQL',
+    DefaultAuthScheme: 'IAM_AUTH',
+    RequireTLS: 'true',
+    IdleClientTimeout: '600',
+    RoleArn: POOL_ROLE,
+    VpcSubnetIds: ['subnet-1', 'subnet-2'],
+    VpcSecurityGroupIds: ['sg-1'],
+  })
+  const made = await ofProxy.create(asked)
+  const targets = desired({
+    DBProxyName: 'templated',
+    TargetGroupName: 'default',
+    DBInstanceIdentifiers: ['writer'],
+    ConnectionPoolConfigurationInfo: { MaxConnectionsPercent: '50', ConnectionBorrowTimeout: '10' },
+  })
+  const stored = (physical: Physical, from: Desired) =>
+    ({ ...physical, region: from.region, properties: from.properties }) as unknown as Stored
+  const group = await ofTargets.create(targets)
+  return {
+    made,
+    ofProxy,
+    again: () => ofProxy.update!(asked, stored(made, asked)),
+    remove: async () => {
+      await ofTargets.remove!(stored(group, targets))
+      await ofProxy.remove!(stored(made, asked))
+    },
+  }
+}
+
+const counts = { count: 1, created: 1, changed: 0, removed: 0 }
+
 const WRITER = { TargetGroup: 'default', TargetRole: 'READ_WRITE' }
 
-if (!hasPooler)
+if (!hasPooler) {
+  test('without PgBouncer a template gets a recorded proxy, and up says what is missing', async () => {
+    const { made, ofProxy, remove } = await provision()
+    expect(made.attributes.Endpoint).toBe('templated.proxy-twin.us-east-1.rds.amazonaws.com')
+    expect(typeTable([{ type: 'AWS::RDS::DBProxy', ...ofProxy, ...counts }])).toContain(
+      'recorded, not on this machine: pgbouncer',
+    )
+    await remove()
+  })
+
   test('without PgBouncer a proxy is written down at an address where nothing answers', async () => {
     expect(proxy.Endpoint).toBe('pool.proxy-twin.us-east-1.rds.amazonaws.com')
     await until(async () => target.twin!.metrics.some(({ name }) => name === 'DatabaseConnections'))
     expect(target.twin!.metrics.filter(({ dimensions }) => 'ProxyName' in dimensions)).toEqual([])
   })
-else {
+} else {
+  test('a template gets a proxy that serves at its address, again after a second deployment, until it is removed', async () => {
+    const { made, ofProxy, again, remove } = await provision()
+    expect(made.attributes.Endpoint).toMatch(/^127\.0\.0\.1:\d+$/)
+    expect(made.attributes.DBProxyArn).toMatch(/^arn:aws:rds:us-east-1:111122223333:db-proxy:prx-/)
+    expect(await again()).toEqual(made)
+    expect(typeTable([{ type: 'AWS::RDS::DBProxy', ...ofProxy, ...counts }])).toContain('1 real, 0 only')
+    const client = await enter('app', undefined, true, Number(String(made.attributes.Endpoint).split(':')[1]))
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await client.end()
+    const before = watched.size
+    await remove()
+    expect(watched.size).toBe(before - 1)
+  }, 60_000)
+
   test('clients enter by token over TLS, many on few connections of the instance', async () => {
     expect(proxy.Endpoint).toMatch(/^127\.0\.0\.1:\d+$/)
     const clients = await Promise.all(Array.from({ length: 12 }, () => enter('app')))
