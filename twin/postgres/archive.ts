@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -95,13 +95,19 @@ export async function packIdleSegments(folder: string, names: readonly string[])
   for (const name of names) {
     const file = join(folder, name)
     if (!existsSync(file)) continue
+    const seen = statSync(file).mtimeMs
     const bytes = await readFile(file)
     if (bytes.subarray(-32_768).some(byte => byte !== 0)) continue
     const next = join(folder, `.${name}.gz`)
     await writeFile(next, await compress(bytes, { level: 1 }), { mode: 0o600 })
     own(next)
+    // A segment that was dropped or damaged meanwhile must stay so: its packed twin would bring it back.
+    if (!existsSync(file) || statSync(file).mtimeMs !== seen) {
+      await rm(next, { force: true })
+      continue
+    }
     await rename(next, `${file}.gz`)
-    await rm(file)
+    await rm(file, { force: true })
   }
 }
 

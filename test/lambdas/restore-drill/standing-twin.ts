@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RDSClient } from '@aws-sdk/client-rds'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import pg from 'pg'
 import { stopTwin } from '../../../bin/commands/down.ts'
 import { type Deployment, openDeployment } from '../../../bin/drill/deployment.ts'
@@ -73,12 +74,17 @@ async function fill(deployment: Deployment): Promise<void> {
       create table public.orders (id bigint primary key, total numeric(10, 2) not null, note text);
       insert into public.orders select i, i * 1.5, repeat('x', (i % 50)::int) from generate_series(1, 5000) i;
       grant select on public.orders to public`)
-    // A drill needs a heartbeat before its moment.
-    for (;;) {
-      const { rows } = await client.query<{ n: number }>('select count(*)::int as n from holdfast.heartbeat')
-      if ((rows[0]?.n ?? 0) >= 3) return
+    // A drill needs a heartbeat before its moment, and the archive must have begun before that heartbeat.
+    const bucket = await deployment.output('home', 'SegmentsBucket')
+    const s3 = deployment.s3('home')
+    while (((await s3.send(new ListObjectsV2Command({ Bucket: bucket }))).KeyCount ?? 0) === 0)
       await sleep(200)
+    const count = async () => {
+      const { rows } = await client.query<{ n: number }>('select count(*)::int as n from holdfast.heartbeat')
+      return rows[0]?.n ?? 0
     }
+    const archived = await count()
+    while ((await count()) < archived + 3) await sleep(200)
   } finally {
     await client.end()
   }
