@@ -63,7 +63,8 @@ export async function rehearseFaults(lab: PagesLab, cases: readonly FaultCase[])
         () => undefined,
         (error: Error) => error.message,
       )
-      const over = await untilPaged(lab, { alarm, state: 'OK', since: ended, seconds: PATIENCE })
+      // What never rang has nothing to end.
+      const over = page && (await untilPaged(lab, { alarm, state: 'OK', since: ended, seconds: PATIENCE }))
       const mine = lab.pages.filter(said => said.alarm === alarm && said.at >= begun)
       debug('%s: told %j, over %j, trouble %s', alarm, page?.at, over?.at, trouble)
       return {
