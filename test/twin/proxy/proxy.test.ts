@@ -212,7 +212,9 @@ if (!hasPooler) {
     expect(made.attributes.Endpoint).toMatch(/^127\.0\.0\.1:\d+$/)
     expect(made.attributes.DBProxyArn).toMatch(/^arn:aws:rds:us-east-1:111122223333:db-proxy:prx-/)
     expect(await again()).toEqual(made)
-    expect(typeTable([{ type: 'AWS::RDS::DBProxy', ...ofProxy, ...counts }])).toContain('1 real, 0 only')
+    expect(typeTable([{ type: 'AWS::RDS::DBProxy', ...ofProxy, ...counts }])).toContain(
+      'real, for IAM logins only',
+    )
     const client = await enter('app', undefined, true, Number(String(made.attributes.Endpoint).split(':')[1]))
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     await client.end()

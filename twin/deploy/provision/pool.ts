@@ -12,7 +12,7 @@ export function poolProvisioners(api: Api): Record<string, Provisioner> {
   const state =
     pgbouncer() === undefined
       ? ({ kind: 'recorded', missing: 'pgbouncer' } as const)
-      : ({ kind: 'real' } as const)
+      : ({ kind: 'real', limits: 'for IAM logins only' } as const)
   return {
     'AWS::RDS::DBProxy': { ...state, ...proxies(api) },
     'AWS::RDS::DBProxyTargetGroup': { ...state, ...targetGroups(api) },
