@@ -1,5 +1,9 @@
+import { enableCompileCache } from 'node:module'
 import { InvalidEnvironment } from '../config/fault.ts'
 import { bundle, VERBS } from '../lib/bundles.ts'
+
+// Half of a synth is reading CDK: what Node compiled the last time is kept, beside the bundles.
+enableCompileCache(new URL('../.holdfast/compiled', import.meta.url).pathname)
 
 try {
   // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
