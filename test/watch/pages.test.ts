@@ -74,7 +74,7 @@ test(
 )
 
 test(
-  'while nobody beats and nobody archives, the heartbeat pages alone, and the archive does not page when both are back',
+  'while nobody beats, the heartbeat pages alone and resolves',
   async () => {
     await untilQuiet(lab, ['heartbeat', 'archive-behind'], 600)
     const { outcomes, others } = await rehearseFaults(lab, [heartbeatStops(lab)])
@@ -91,12 +91,13 @@ test(
   'every alarm on a metric of our own watches one that its function really publishes',
   async () => {
     const { config } = lab.deployment
-    for (const region of [config.region, config.standbyRegion]) {
-      for (const name of ['ArchiveVerifica', 'Freshness']) await lab.control('run-schedule', { name, region })
-      if (region !== config.region) continue
-      for (const name of ['BackupVerificat', 'SchedulesReaper', 'Workload'])
-        await lab.control('run-schedule', { name, region })
+    // CloudFormation cuts the names, so that only their beginnings are sure.
+    const runs = {
+      [config.region]: ['ArchiveV', 'BackupV', 'Fre', 'Rea', 'Wor'],
+      [config.standbyRegion]: ['Arc', 'Fre'],
     }
+    for (const [region, words] of Object.entries(runs))
+      for (const word of words) await lab.control('run-schedule', { name: `Schedules${word}`, region })
     const rows = Object.values(catalogue(config))
       .flat()
       .filter(row => !NEEDS_A_CONTROL.includes(row.id))
