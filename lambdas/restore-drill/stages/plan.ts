@@ -178,8 +178,14 @@ async function automatedBackup(
 }
 
 async function findSnapshot({ clients, setting }: Ground, identifier: string): Promise<BackupSource> {
-  const answer = await clients.rds.send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: identifier }))
-  const found = answer.DBSnapshots?.[0]
+  const answer = await clients.rds
+    .send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: identifier }))
+    .catch(error => {
+      // RDS answers a name that it does not know with a refusal, not with an empty list.
+      if (error instanceof Error && error.name.startsWith('DBSnapshotNotFound')) return undefined
+      throw error
+    })
+  const found = answer?.DBSnapshots?.[0]
   if (!found)
     throw new Refusal(
       'NoSnapshot',
