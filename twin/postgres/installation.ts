@@ -8,7 +8,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -71,7 +70,7 @@ begin
 end $hand_over$;
 `
 
-const LAYOUT = 'layout 1'
+const LAYOUT = 'layout 2'
 
 function packageFolder(version: Version): string {
   const name =
@@ -117,7 +116,10 @@ export function installation(version: Version): Installation {
 const releaseOf = (source: string) =>
   (JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as { version: string }).version
 
-/** Copies the programs (PostgreSQL finds its shared files from its own real path), links the libraries. */
+/**
+ * Copies the programs with their shared files and libraries: PostgreSQL finds both from its own real path, and the
+ * account that runs it may not be able to enter the folder that this project stands in.
+ */
 function lay(native: string, home: string): void {
   mkdirSync(dirname(home), { recursive: true, mode: 0o755 })
   const next = `${home}.${process.pid}`
@@ -125,7 +127,8 @@ function lay(native: string, home: string): void {
   mkdirSync(next, { mode: 0o755 })
   cpSync(join(native, 'bin'), join(next, 'bin'), { recursive: true })
   cpSync(join(native, 'share'), join(next, 'share'), { recursive: true })
-  symlinkSync(join(native, 'lib'), join(next, 'lib'))
+  // The links among the libraries are relative ones and stay so.
+  cpSync(join(native, 'lib'), join(next, 'lib'), { recursive: true, verbatimSymlinks: true })
   for (const program of readdirSync(join(next, 'bin'))) chmodSync(join(next, 'bin', program), 0o755)
   const extensions = join(next, 'share', 'postgresql', 'extension')
   for (const name of ALLOWED) allow(extensions, name)
