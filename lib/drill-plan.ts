@@ -39,10 +39,10 @@ export function planDrills(config: EnvironmentConfig, region: 'home' | 'standby'
   const planned: PlannedDrill[] = [
     {
       id: pascal(mode),
-      expression:
-        drill.at === 'before-backup-window'
-          ? beforeBackupWindow(drill.every, config.database.backup.window)
-          : `rate(${Math.max(1, Math.round(drill.every / DAY))} ${drill.every < 2 * DAY ? 'day' : 'days'})`,
+      expression: recurring(
+        drill.every,
+        drill.at === 'before-backup-window' ? beforeWindow(config.database.backup.window) : ANY_TIME,
+      ),
       request,
     },
   ]
@@ -93,11 +93,18 @@ function refuseOthers(config: EnvironmentConfig): void {
   if (faults.length > 0) throw new InvalidEnvironment('the configuration', faults)
 }
 
-// Daily, weekly on Wednesday or monthly on the first: whichever is at least as often as asked.
-function beforeBackupWindow(every: number, window: string): string {
+// Minutes after midnight, UTC, for a drill that may run whenever: somebody is awake in most of the world.
+const ANY_TIME = 10 * 60
+
+function beforeWindow(window: string): number {
   const [hours, minutes] = window.split('-')[0]?.split(':').map(Number) ?? []
-  const begin = ((hours ?? 0) * 60 + (minutes ?? 0) - LEAD_MINUTES + MINUTES_A_DAY) % MINUTES_A_DAY
-  const at = `${begin % 60} ${Math.floor(begin / 60)}`
+  return ((hours ?? 0) * 60 + (minutes ?? 0) - LEAD_MINUTES + MINUTES_A_DAY) % MINUTES_A_DAY
+}
+
+// Daily, weekly on Wednesday or monthly on the first: whichever is at least as often as asked. Never a rate: AWS
+// starts one at its creation, and a drill of a database that was made a minute ago can only fail.
+function recurring(every: number, minute: number): string {
+  const at = `${minute % 60} ${Math.floor(minute / 60)}`
   if (every < 7 * DAY) return `cron(${at} * * ? *)`
   return every < 31 * DAY ? `cron(${at} ? * WED *)` : `cron(${at} 1 * ? *)`
 }

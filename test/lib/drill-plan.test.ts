@@ -35,9 +35,9 @@ describe('a drill before the backup window', () => {
   })
 })
 
-test('a drill at any time runs at its rate', () => {
-  expect(expressionFor(DAY, 'any')).toBe('rate(1 day)')
-  expect(expressionFor(7 * DAY, 'any')).toBe('rate(7 days)')
+test('a drill at any time runs at ten, and never by a rate, which would start it at the deployment', () => {
+  expect(expressionFor(DAY, 'any')).toBe('cron(0 10 * * ? *)')
+  expect(expressionFor(7 * DAY, 'any')).toBe('cron(0 10 ? * WED *)')
 })
 
 test('the loss of a region is rehearsed in the other region, and without negative controls', () => {
@@ -49,7 +49,7 @@ test('the loss of a region is rehearsed in the other region, and without negativ
   expect(planDrills(config, 'standby')).toEqual([
     {
       id: 'RegionLoss',
-      expression: 'rate(30 days)',
+      expression: 'cron(0 10 ? * WED *)',
       request: {
         mode: 'region-loss',
         target: { kind: 'random' },
