@@ -1,10 +1,12 @@
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { archiveRows } from './archive-rows.ts'
 import { cacheRows } from './cache-rows.ts'
-import { instanceRows, replicationRows, watchedInstances } from './instance-rows.ts'
+import { instanceRows } from './instance-rows.ts'
+import { replicationRows } from './lag-rows.ts'
 import { poolRows, trafficRows } from './pool-rows.ts'
 import { recoveryRows } from './recovery-rows.ts'
 import type { AlarmRow } from './row.ts'
+import { watchedInstances } from './watched.ts'
 import { workloadRows } from './workload-rows.ts'
 
 /** The parts of the catalogue, in the order in which the dashboard shows them. */
