@@ -14,7 +14,7 @@ type Law = {
 const NODE = /^node:/
 const LAWS: readonly Law[] = [
   { files: 'config/**/*.ts', may: [/^config\//, /^zod$/] },
-  { files: 'bin/app.ts', may: [/^config\//, /^lib\//, /^aws-cdk-lib$/] },
+  { files: 'bin/app.ts', may: [/^config\//, /^lib\//, /^aws-cdk-lib$/, NODE] },
   {
     files: 'lib/**/*.ts',
     may: [
