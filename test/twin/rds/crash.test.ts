@@ -112,8 +112,8 @@ test('twenty SIGKILLs of random processes under load lose nothing that was ackno
 
 test('a new life of the twin finds its instances at their addresses, with their rows and their backups', async () => {
   const rds = target.rds()
-  // Killed over and over, it may not have had the peace for its first backup yet.
-  await until(async () => (await describe(rds, 'crash')).LatestRestorableTime !== undefined)
+  // Killed over and over, it may not have had the peace for its first backup: that is taken again within a minute.
+  await until(async () => (await describe(rds, 'crash')).LatestRestorableTime !== undefined, 90)
   const before = await describe(rds, 'crash')
   const client = await target.connect(before, login)
   await client.query('insert into t values (1)')
@@ -126,4 +126,4 @@ test('a new life of the twin finds its instances at their addresses, with their 
   await again.end()
   const reached = before.LatestRestorableTime!.getTime()
   await until(async () => ((await describe(rds, 'crash')).LatestRestorableTime?.getTime() ?? 0) > reached)
-}, 60_000)
+}, 180_000)

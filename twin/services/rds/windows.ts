@@ -43,10 +43,11 @@ function look(rds: Rds, record: InstanceRecord): void {
   const { PreferredBackupWindow: backup = '', PreferredMaintenanceWindow: maintenance = '' } = record.shown
   if (Object.keys(record.pending).length > 0 && isInMaintenanceWindow(maintenance, now))
     applyPending(rds, record.resourceId)
-  if ((record.shown.BackupRetentionPeriod ?? 0) === 0 || record.source || !isInBackupWindow(backup, now))
-    return
+  if ((record.shown.BackupRetentionPeriod ?? 0) === 0 || record.source) return
   const newest = rds.backups.get(keyOf(record.region, record.resourceId))?.bases.at(-1)
-  if (newest && now - newest.stoppedAt < (DAY_MINUTES / 2) * 60_000) return
+  // Without any base, a first backup that was broken off is taken again at once: nothing could be restored till then.
+  if (newest && (!isInBackupWindow(backup, now) || now - newest.stoppedAt < (DAY_MINUTES / 2) * 60_000))
+    return
   update(rds, record.resourceId, () => ({ status: 'backing-up' }))
   const done = () => {
     update(rds, record.resourceId, ({ status }) => (status === 'backing-up' ? { status: 'available' } : {}))
