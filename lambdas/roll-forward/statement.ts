@@ -35,17 +35,29 @@ export function insertRows(relation: Relation, rows: readonly Tuple[]): Statemen
   )
 }
 
-/** Updates the one row that the change names. A TOAST value that did not change is left as it is. */
+/**
+ * Updates the one row that the change names. A TOAST value that did not change is left as it is, and so is every other
+ * column that did not: an identity column that is `generated always` refuses even its own value. A change of nothing
+ * becomes a look at the row, which must be there all the same.
+ */
 export function updateRow(relation: Relation, row: Tuple, old: Tuple | undefined): Statement {
   const values: (string | null)[] = []
   const sets = relation.columns.flatMap((column, index) => {
     const value = row[index]
-    if (value === undefined) return []
+    if (value === undefined || stayed(column, value, old?.[index], old !== undefined)) return []
     values.push(value)
     return [`${quote(column.name)} = $${values.length}`]
   })
   const where = identify(relation, old ?? row, values)
-  return named(`update only ${tableName(relation)} set ${sets.join(', ')} where ${where}`, values, 1)
+  const table = `only ${tableName(relation)}`
+  return sets.length === 0
+    ? named(`select from ${table} where ${where} limit 1`, values, 1)
+    : named(`update ${table} set ${sets.join(', ')} where ${where}`, values, 1)
+}
+
+/** Whether an update left the column alone: a key without an old tuple, since one that changes is sent with its old value. */
+function stayed(column: Column, value: Value, before: Value, hasOld: boolean): boolean {
+  return hasOld ? before !== undefined && before === value : column.key
 }
 
 export function deleteRow(relation: Relation, old: Tuple): Statement {

@@ -83,6 +83,10 @@ create table heap (a int, j json, c char(4));
 create table measure (at date, v int, primary key (at, v)) partition by range (at);
 create table measure_1 partition of measure for values from ('2026-01-01') to ('2026-02-01');
 create table loose (at date not null, v int not null, primary key (at, v));
+create table numbered (id bigint generated always as identity primary key, v text);
+create table counted (id bigint generated always as identity, v text);
+insert into numbered (v) values ('a'), ('b');
+insert into counted (v) values ('a'), ('b');
 create table parent (id int primary key);
 create table child (id int primary key, parent int references parent on delete cascade);
 create table watched (id int primary key, v text);
@@ -103,6 +107,12 @@ const TAIL = [
   `insert into kind ${KIND}`,
   'insert into bare select * from kind',
   'update bare set c0 = 5',
+  // An identity column that is always generated: with a key, and where the whole row is the identity.
+  `insert into numbered (v) values ('c')`,
+  `update numbered set v = 'changed' where id = 1`,
+  `insert into counted (v) values ('c')`,
+  `update counted set v = 'changed' where id = 1`,
+  'update counted set v = v where id = 2',
   'insert into kind (id) values (2)',
   `update kind set ${TYPES.map((_, index) => `c${index} = null`).join(', ')} where id = 1`,
   'insert into bare select * from kind',
