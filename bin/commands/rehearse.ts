@@ -140,6 +140,7 @@ async function describe(shown: Rehearsal, environment: string): Promise<string> 
     '',
     `${paint(['bold', drill.verdict === 'pass' ? 'green' : 'red'], drill.verdict.toUpperCase())}  ${drill.sentence}`,
     `${sayShare(coverage)} of the rows compared with the living database`,
+    drill.stages.find(stage => stage.name === 'roll-forward')?.detail ?? '',
     '',
     sayVerification(shown.evidence, shown.folder),
     '',
