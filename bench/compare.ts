@@ -3,18 +3,19 @@ import type pg from 'pg'
 import type { Boundary, Cut, TableResult } from '../lambdas/examine/request.ts'
 import { compareAll, task } from './examination.ts'
 import { type Lab, openLab, type Server } from './lab.ts'
-import { openWorkload, prepareWorkload, runRound } from './rounds.ts'
+import { faultsFrom, openWorkload, prepareBackups, prepareWorkload, type Round, runRound } from './rounds.ts'
 
 /**
  * How fast is the comparison? Against its limit, which is the same two hashes over the same tables on both servers,
  * in one statement each, at the same time; and against comparing md5 row by row. With `--rounds N` also: N short
- * drills under write load, every second one on a damaged copy, counting false alarms and missed damage.
+ * drills under write load, every second one on a copy with a random fault, counting false alarms and missed faults.
  */
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
     runs: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '0' },
+    seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -149,26 +150,39 @@ async function measureSpeed(lab: Lab, rows: number, runs: number) {
   }
 }
 
-async function measureRounds(lab: Lab, rounds: number) {
+async function measureRounds(lab: Lab, rounds: number, seed: number) {
   await prepareWorkload(lab.primary)
-  const backup = await lab.backup()
-  const workload = await openWorkload(lab)
-  const result = { rounds, falseAlarms: 0, missed: 0, transactions: 0 }
+  const backups = await prepareBackups(lab)
+  const workload = await openWorkload(lab, 4, seed)
+  const faultOf = faultsFrom(seed)
+  const falseAlarms: Round[] = []
+  const missed: Round[] = []
+  const faults: Record<string, number> = {}
   try {
     for (let round = 0; round < rounds; round += 1) {
-      const found = await runRound(lab, backup, round % 2 === 1)
-      if (found.red.length > 0) {
-        result.falseAlarms += 1
-        console.error(JSON.stringify(found.red))
-      }
-      if (found.missed) result.missed += 1
+      const found = await runRound(lab, backups, faultOf(round))
+      if (found.fault !== undefined) faults[found.fault] = (faults[found.fault] ?? 0) + 1
+      if (found.red.length > 0) falseAlarms.push(found)
+      if (found.fault !== undefined && !found.caught) missed.push(found)
+      for (const bad of [...found.red, ...(missed.at(-1) === found ? [found.fault] : [])])
+        console.error(`\nround ${round}: ${JSON.stringify(bad)}`)
       process.stderr.write(`\rround ${round + 1} of ${rounds}`)
     }
   } finally {
     await workload.stop()
+    await backups.other.lab.close()
     process.stderr.write('\n')
   }
-  return { ...result, transactions: workload.commits() }
+  const good = Math.ceil(rounds / 2)
+  return {
+    rounds,
+    good,
+    falseAlarms: falseAlarms.length,
+    damaged: rounds - good,
+    missed: missed.length,
+    transactions: workload.commits(),
+    ...faults,
+  }
 }
 
 async function main(): Promise<void> {
@@ -179,7 +193,7 @@ async function main(): Promise<void> {
     if (Number(values.rows) > 0)
       result.speed = await measureSpeed(lab, Number(values.rows), Number(values.runs))
     await lab.stopCopies()
-    if (rounds > 0) result.underLoad = await measureRounds(lab, rounds)
+    if (rounds > 0) result.underLoad = await measureRounds(lab, rounds, Number(values.seed))
   } finally {
     await lab.close()
   }

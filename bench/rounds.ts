@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import type { TableResult } from '../lambdas/examine/request.ts'
+import { FAULTS, type FaultKind, type TableResult } from '../lambdas/examine/request.ts'
+import { rightCheck } from '../lambdas/restore-drill/judge.ts'
 import type { Check } from '../lambdas/runtime/verdict.ts'
+import type { BaseBackup } from '../twin/postgres/base-backup.ts'
 import { examineCopy, marked, task } from './examination.ts'
-import type { Lab, Server } from './lab.ts'
+import { flipByte } from './flip-byte.ts'
+import { type Lab, openLab, type Server } from './lab.ts'
 
 const TABLES = `
 create table public.account (id int primary key, balance numeric not null default 0, note text);
 insert into public.account select g, 100, repeat('x', 50) from generate_series(1, 20000) g;
 create table public.entry (id bigint generated always as identity primary key, account int, amount numeric, at timestamptz default now());
 create table public.event (kind text, body json);
+create index account_balance on public.account (balance);
+grant select on public.account to public;
 create function public.try_entry(a int) returns void language plpgsql as $$
 begin
   begin
@@ -73,8 +78,11 @@ function randomOf(seed: number): (below: number) => number {
   }
 }
 
+/** The oldest accounts are never written again: a fault put there must be seen, whatever the writers do meanwhile. */
+const QUIET = 2_000
+
 async function transaction(client: pg.Client, random: (below: number) => number): Promise<void> {
-  const account = random(20_000) + 1
+  const account = QUIET + random(20_000 - QUIET) + 1
   await client.query('begin')
   await client.query('update public.account set balance = balance + 1 where id = $1', [account])
   for (let part = random(3); part > 0; part -= 1) {
@@ -90,46 +98,93 @@ async function transaction(client: pg.Client, random: (below: number) => number)
 }
 
 export type Round = {
+  /** What was damaged; absent in a round on a good copy. */
+  readonly fault?: FaultKind
+  /** What is red and should not be: a false alarm. */
   readonly red: readonly Check[]
   readonly tables: readonly TableResult[]
-  readonly missed: boolean
+  /** The check that saw the fault, as the drill itself judges a control; absent when it was missed. */
+  readonly caught?: Check
 }
 
+/** What the rounds restore: a backup of the loaded primary, and another database altogether. */
+export type Backups = { readonly ours: BaseBackup; readonly other: { lab: Lab; backup: BaseBackup } }
+
+/** Makes both backups; the other database's server is for the caller to close. */
+export async function prepareBackups(lab: Lab, version?: Parameters<typeof openLab>[0]): Promise<Backups> {
+  const other = await openLab(version)
+  await other.beat()
+  return { ours: await lab.backup(), other: { lab: other, backup: await other.backup() } }
+}
+
+/** A fault for each odd round, every kind as likely as any other. */
+export function faultsFrom(seed: number): (round: number) => FaultKind | undefined {
+  const random = randomOf(seed)
+  return round => (round % 2 === 0 ? undefined : FAULTS[random(FAULTS.length)])
+}
+
+// The heartbeats of a lab are a tenth of a second apart: this many are missing then.
+const WRONG_BY_MS = 1_500
+
 /**
- * One short drill under load: recover to a moment in the past, compare while the writers go on. With `damage` a row is
- * deleted in the copy first: then the round must be red, and is `missed` when it is not.
+ * One short drill under load: recover to a moment in the past, compare while the writers go on. With a fault the
+ * copy is damaged first, and the right check must turn red.
  */
-export async function runRound(
-  lab: Lab,
-  backup: Parameters<Lab['restore']>[0],
-  damage: boolean,
-): Promise<Round> {
-  await sleep(300)
+export async function runRound(lab: Lab, backups: Backups, fault?: FaultKind): Promise<Round> {
+  await sleep(fault === 'wrong-time' ? 300 + WRONG_BY_MS : 300)
   const { now } = await marked(lab.primary)
   const target = new Date(Date.parse(now)).toISOString()
-  const copy = await lab.restore(backup, Date.parse(target))
+  const { other } = backups
   try {
+    const copy = await restoreFor(lab, backups, target, fault)
     const mark = await marked(lab.primary)
     const found = await examineCopy(lab.primary, copy, {
       marked: mark,
       target,
-      dataOnly: true,
-      between: damage ? () => deleteOne(lab.primary, copy) : undefined,
+      // What the rows cannot show is looked for in the structure.
+      dataOnly: fault === undefined ? false : !IN_THE_STRUCTURE.includes(fault),
+      between: () => injure(lab.primary, copy, fault),
     })
-    const red = found.checks.filter(check => check.verdict === 'fail' || check.verdict === 'unknown')
-    const caught = red.some(check => check.name === 'compare.table.public.account')
-    return { red: damage ? [] : red, tables: found.tables, missed: damage && !caught }
+    const { checks, tables } = found
+    if (fault !== undefined) return { fault, red: [], tables, caught: rightCheck(fault, checks) }
+    return { red: checks.filter(({ verdict }) => verdict === 'fail' || verdict === 'unknown'), tables }
   } finally {
     await lab.stopCopies()
+    await other.lab.stopCopies()
   }
 }
 
-async function deleteOne(primary: Server, copy: Server): Promise<void> {
+const IN_THE_STRUCTURE: readonly FaultKind[] = [
+  'sequence-behind',
+  'index-dropped',
+  'grant-lost',
+  'heap-byte-flipped',
+  'index-byte-flipped',
+]
+
+async function restoreFor(
+  lab: Lab,
+  { ours, other }: Backups,
+  target: string,
+  fault?: FaultKind,
+): Promise<Server> {
+  if (fault === 'other-database') return other.lab.restore(other.backup)
+  const copy = await lab.restore(ours, Date.parse(target) - (fault === 'wrong-time' ? WRONG_BY_MS : 0))
+  if (fault !== 'heap-byte-flipped' && fault !== 'index-byte-flipped') return copy
+  const [relation, offset] =
+    // A heap's page fills from its end: the oldest rows, which the writers leave alone. An index's second is a leaf.
+    fault === 'heap-byte-flipped' ? ['public.account', 8192 - 20] : ['public.account_pkey', 2 * 8192 - 24]
+  await flipByte(lab, copy, String(relation), { offset: Number(offset) })
+  return lab.startAgain(copy)
+}
+
+/** The faults that SQL can do; the others were done while restoring. */
+async function injure(primary: Server, copy: Server, kind?: FaultKind): Promise<void> {
+  const bySql = ['row-deleted', 'row-changed', 'row-added', 'sequence-behind', 'index-dropped', 'grant-lost']
+  if (kind === undefined || !bySql.includes(kind)) return
+  // Its key forbids a second row, and its ids come from no sequence: those two faults look for a table themselves.
+  const table = kind === 'row-added' || kind === 'sequence-behind' ? undefined : 'public.account'
   const both = { primary: primary.endpoint, copy: copy.endpoint }
-  const { done } = await task(
-    { task: 'fault', ...both, kind: 'row-deleted', table: 'public.account' },
-    primary,
-    copy,
-  )
-  if (!done) throw new Error('the copy could not be damaged')
+  const { done, checks } = await task({ task: 'fault', ...both, kind, table }, primary, copy)
+  if (!done) throw new Error(`the copy could not be damaged: ${checks[0]?.detail}`)
 }

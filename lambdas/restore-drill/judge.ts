@@ -179,7 +179,7 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   return `It comes back: ${rows.toLocaleString('en-US')} rows in ${compared} tables match the living database, nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}`
 }
 
-// Which check must turn red for which fault; a fault that is only caught elsewhere was caught by luck.
+// Which checks must see which fault.
 const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   'row-deleted': [/^compare\.table/],
   'row-changed': [/^compare\.table/],
@@ -193,9 +193,16 @@ const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   'other-database': [/^identify/],
 }
 
+/** The check that saw this fault, among those that should. Red elsewhere is luck, and counts for nothing. */
+export function rightCheck(kind: FaultKind, checks: readonly Check[]): Check | undefined {
+  return checks.find(
+    ({ name, verdict }) => verdict === 'fail' && CATCHES[kind].some(pattern => pattern.test(name)),
+  )
+}
+
 function judgeControl(kind: FaultKind, checks: readonly Check[]): Judgement {
   const red = checks.filter(check => check.verdict === 'fail')
-  const right = red.find(found => CATCHES[kind].some(pattern => pattern.test(found.name)))
+  const right = rightCheck(kind, checks)
   const injected = checks.find(check => check.name === 'control.injected')
   if (right && injected?.verdict !== 'unknown')
     return {

@@ -1,7 +1,6 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
+import { flipByte } from '../../../bench/flip-byte.ts'
 import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { CanariesAnswer, FaultKind, MarkAnswer } from '../../../lambdas/examine/request.ts'
 import type { BaseBackup } from '../../../twin/postgres/base-backup.ts'
@@ -120,30 +119,9 @@ describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
     expect(detailOf(found, 'structure.schema')).toMatch(/role reader \(different\)/)
   })
 
-  /** Flips one bit in the middle of the file's first occurrence of `text`, or at `offset`. */
-  async function flip(
-    copy: Server,
-    relation: string,
-    seek: { text: string } | { offset: number },
-  ): Promise<void> {
-    await copy.run('checkpoint')
-    const { path } = await copy.one<{ path: string }>(`select pg_relation_filepath('${relation}') as path`)
-    await lab.stop(copy)
-    const file = openSync(join(copy.cluster.data, path), 'r+')
-    try {
-      const bytes = Buffer.alloc(8192 * 64)
-      readSync(file, bytes, 0, bytes.length, 0)
-      const at = 'offset' in seek ? seek.offset : bytes.indexOf(seek.text) + Math.floor(seek.text.length / 2)
-      expect(at).toBeGreaterThan(0)
-      writeSync(file, Buffer.from([(bytes[at] ?? 0) ^ 1]), 0, 1, at)
-    } finally {
-      closeSync(file)
-    }
-  }
-
   test("a byte flipped in a heap file fails its checksum, and the block's rows are corrupt", async () => {
     let copy = await restore()
-    await flip(copy, 'public.orders', { text: 'nnnnnnnnnnnnnnnnn' })
+    await flipByte(lab, copy, 'public.orders', { text: 'nnnnnnnnnnnnnnnnn' })
     copy = await lab.startAgain(copy)
     const found = await look(copy)
     expect(found.red).toEqual(
@@ -158,7 +136,7 @@ describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
   // Naive: trusting checksums: here nothing but the comparison can see the byte.
   test("a byte flipped behind the checksum's back is one corrupt row", async () => {
     let copy = await restore()
-    await flip(copy, 'public.orders', { text: 'nnnnnnnnnnnnnnnnn' })
+    await flipByte(lab, copy, 'public.orders', { text: 'nnnnnnnnnnnnnnnnn' })
     copy = await lab.startAgain(copy, { ignore_checksum_failure: true })
     const found = await look(copy, { dataOnly: true })
     expect(found.table('public.orders')).toMatchObject({ corrupt: 1, lost: 0, equal: 19_999 })
@@ -169,7 +147,7 @@ describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
   test('a byte flipped in an index file is found by amcheck', async () => {
     let copy = await restore()
     // Block 1 is a leaf; the end of a page holds its first tuples, whose last bytes are keys.
-    await flip(copy, 'public.orders_customer', { offset: 8192 + 8192 - 16 - 8 })
+    await flipByte(lab, copy, 'public.orders_customer', { offset: 8192 + 8192 - 16 - 8 })
     copy = await lab.startAgain(copy, { ignore_checksum_failure: true })
     const found = await look(copy)
     expect(found.red).toContain('structure.amcheck.public.orders_customer')
