@@ -62,16 +62,3 @@ test('the loss of a region is rehearsed in the other region, and without negativ
     },
   ])
 })
-
-test('a mode that nothing rehearses is refused, not ignored', () => {
-  const config: EnvironmentConfig = {
-    ...prod,
-    drills: { 'instance-loss': { every: DAY, at: 'any', coverageFloor: 0.9 } },
-  }
-  expect(() => planDrills(config, 'home')).toThrow('no function rehearses this mode yet')
-})
-
-test('a drill without an objective is refused', () => {
-  const config: EnvironmentConfig = { ...prod, objectives: {} }
-  expect(() => planDrills(config, 'home')).toThrow('no objective says what it must keep')
-})
