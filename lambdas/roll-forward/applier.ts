@@ -2,16 +2,27 @@ import type pg from 'pg'
 import { Refusal, sentence } from '../runtime/failure.ts'
 import type { Relation, Tuple } from '../runtime/segment/pgoutput.ts'
 import type { Placed } from '../runtime/segment/transactions.ts'
+import { type Group, type Pending, pendingOf } from './pending.ts'
 import { PREFIX, type Recorded, RIGHTS, type SchemaChanges } from './schema-change.ts'
-import { deleteRow, insertRows, quote, type Statement, truncateTables, updateRow } from './statement.ts'
+import { quote, type Statement, statementOf, tableName, truncateTables } from './statement.ts'
+import { readTable, type Table } from './table.ts'
 
-/** Statements sent ahead of their answers. More only takes memory. */
-const WINDOW = 500
+/** Changes that wait at most; more only takes memory. */
+const MOST_WAITING = 50_000
 
-/** Rows of one insert statement; a rest goes one by one, so that few statements need a plan. */
-const ROWS = 64
+/** Characters of values that wait at most. */
+const MOST_TEXT = 16_000_000
 
-/** Times, numbers and intervals must read as the archiver wrote them. */
+/** Changes of one statement. */
+const ROWS = 5_000
+
+/** A unique or an exclusion constraint that one statement broke and the changes one by one may not. */
+const COLLISIONS = ['23505', '23P01']
+
+/**
+ * Times, numbers and intervals must read as the archiver wrote them. Plans are made once, for tables that may have been
+ * empty then: they must find rows by the key's index whatever they cost.
+ */
 const SESSION = `
 set row_security = off;
 set lock_timeout = '60s';
@@ -19,10 +30,16 @@ set synchronous_commit = off;
 set timezone = 'UTC';
 set datestyle = 'ISO, YMD';
 set intervalstyle = 'postgres';
+set extra_float_digits = 3;
 set bytea_output = 'hex';
 set xmloption = 'content';
 set lc_monetary = 'C';
-set check_function_bodies = off`
+set check_function_bodies = off;
+set plan_cache_mode = force_generic_plan;
+set enable_seqscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set jit = off`
 
 /** Gives this session the right to write everywhere in the copy, without triggers, and a known form of text. */
 export async function prepareSession(client: pg.Client): Promise<void> {
@@ -30,17 +47,26 @@ export async function prepareSession(client: pg.Client): Promise<void> {
   for (const statement of SESSION.split(';')) await client.query(statement)
 }
 
-/** Applies changes to the copy, in order, without waiting for each: the answers are checked at `settle`. */
+/** What was applied. */
+export type Done = { rows: number; schemaChanges: number; readonly leftOut: string[] }
+
+const nothingDone = (): Done => ({ rows: 0, schemaChanges: 0, leftOut: [] })
+
+/**
+ * Applies changes to the copy so that it ends as if each had been made in its turn. They gather by table, as far as
+ * their order allows, and are sent in few statements without waiting for each: the answers are checked at `settle`.
+ */
 export class Applier {
   readonly #client: pg.Client
-  #waiting: Promise<void>[] = []
-  #inserts: { readonly relation: Relation; readonly rows: Tuple[] } | undefined
-  #failure: unknown
-  rows = 0
-  schemaChanges = 0
-  leftOut: string[] = []
+  readonly #pending = new Map<Table, Pending>()
+  #shapes = new WeakMap<Relation, Table>()
+  #tables = new Map<string, Table>()
+  #waiting = 0
+  #text = 0
+  #answers: Promise<unknown>[] = []
+  #done = nothingDone()
 
-  /** `client` pipelines its statements; a transaction is open on it. */
+  /** `client` pipelines its statements; the transactions on it are the caller's. */
   constructor(client: pg.Client) {
     this.#client = client
   }
@@ -49,71 +75,149 @@ export class Applier {
   async apply(placed: Placed, changes: SchemaChanges): Promise<void> {
     const { change, relations } = placed
     const [relation] = relations
-    if (change.kind === 'insert' && relation) await this.#insert(relation, change.row)
-    else if (change.kind === 'update' && relation)
-      await this.#send(updateRow(relation, change.row, change.old))
-    else if (change.kind === 'delete' && relation) await this.#send(deleteRow(relation, change.old))
-    else if (change.kind === 'truncate') await this.#send(repeated(truncateTables(relations, change)))
+    if (change.kind === 'truncate') await this.#truncate(truncateTables(relations, change))
     else if (change.kind === 'message' && change.prefix === PREFIX)
       await this.#changeSchema(JSON.parse(change.content.toString('utf8')), changes)
+    else if (relation === undefined) return
+    else if (change.kind === 'insert' || change.kind === 'update' || change.kind === 'delete') {
+      const pending = this.#pendingOf(this.#shapes.get(relation) ?? (await this.#tableOf(relation)))
+      if (change.kind === 'insert') pending.insert(change.row)
+      else if (change.kind === 'delete') pending.delete(change.old)
+      else pending.update(change.old, change.row)
+      this.#done.rows++
+      this.#waiting++
+      this.#text += change.kind === 'delete' ? lengthOf(change.old) : lengthOf(change.row)
+      if (this.#waiting >= MOST_WAITING || this.#text >= MOST_TEXT) await this.#flush()
+    }
   }
 
-  /** Resolves when everything sent so far was answered as expected. */
-  async settle(): Promise<void> {
-    this.#sendInserts()
-    const waiting = this.#waiting
-    this.#waiting = []
-    await Promise.all(waiting)
-    if (this.#failure !== undefined) throw this.#failure
+  /** Row changes since the last `settle`. */
+  get rows(): number {
+    return this.#done.rows
   }
 
-  async #insert(relation: Relation, row: Tuple): Promise<void> {
-    if (this.#inserts?.relation !== relation) this.#sendInserts()
-    this.#inserts ??= { relation, rows: [] }
-    this.#inserts.rows.push(row)
-    this.rows++
-    if (this.#inserts.rows.length < ROWS) return
-    this.#sendInserts()
-    if (this.#waiting.length >= WINDOW) await this.settle()
+  /** Resolves when everything so far was sent and answered as expected, with what was done since the last call. */
+  async settle(): Promise<Done> {
+    await this.#flush()
+    await this.#answered()
+    const done = this.#done
+    this.#done = nothingDone()
+    return done
   }
 
-  async #send(statement: Statement): Promise<void> {
-    this.#sendInserts()
-    this.rows++
-    this.#run(statement)
-    if (this.#waiting.length >= WINDOW) await this.settle()
+  #pendingOf(table: Table): Pending {
+    const pending = this.#pending.get(table) ?? pendingOf(table)
+    this.#pending.set(table, pending)
+    return pending
   }
 
-  #sendInserts(): void {
-    const run = this.#inserts
-    if (run === undefined) return
-    this.#inserts = undefined
-    if (run.rows.length === ROWS && ROWS * run.relation.columns.length < 65_536)
-      this.#run(insertRows(run.relation, run.rows))
-    else for (const row of run.rows) this.#run(insertRows(run.relation, [row]))
+  async #tableOf(relation: Relation): Promise<Table> {
+    const shape = JSON.stringify(relation)
+    let table = this.#tables.get(shape)
+    if (table === undefined) {
+      // It may be another shape of a table whose changes wait.
+      const name = tableName(relation)
+      if ([...this.#pending.keys()].some(each => tableName(each.relation) === name)) await this.#flush()
+      table = await readTable(this.#client, relation)
+      this.#tables.set(shape, table)
+    }
+    this.#shapes.set(relation, table)
+    return table
   }
 
-  #run(statement: Statement): void {
-    const { name, text, values, expected } = statement
-    const asked = this.#client.query(name === '' ? { text, values } : { name, text, values })
-    this.#waiting.push(
-      asked.then(
-        answer => {
-          if (expected >= 0 && answer.rowCount !== expected)
-            this.#failure ??= rowMissing(text, answer.rowCount)
-        },
-        error => {
-          this.#failure ??= notApplied(text, error)
-        },
-      ),
-    )
+  /** Sends what waits, when what was sent before is answered: the next changes are read meanwhile. */
+  async #flush(): Promise<void> {
+    const pending = [...this.#pending]
+    this.#pending.clear()
+    this.#waiting = 0
+    this.#text = 0
+    if (pending.length > 0) await this.#answered()
+    for (const [table, changes] of pending)
+      for (const group of changes.groups()) await this.#sendGroup(table, group)
+  }
+
+  async #sendGroup(table: Table, group: Group): Promise<void> {
+    if (group.kind === 'remove') return this.#remove(table, group)
+    for (let from = 0; from < group.changes.length; from += ROWS) {
+      const part = { ...group, changes: group.changes.slice(from, from + ROWS) }
+      if (group.minds && group.kind === 'update' && part.changes.length > 1)
+        await this.#sendOrdered(table, part)
+      else this.#send(this.#run(table, part))
+    }
+  }
+
+  /** Rows are found by comparing all of them with all that go: once, by a hash. */
+  #remove(table: Table, group: Group): void {
+    this.#send(this.#ask('set enable_hashjoin = on'))
+    this.#send(this.#ask('set enable_nestloop = off'))
+    this.#send(this.#run(table, group))
+    this.#send(this.#ask('set enable_nestloop = on'))
+    this.#send(this.#ask('set enable_hashjoin = off'))
+  }
+
+  /** One statement may update its rows in an order in which a constraint refuses one: then they go one by one. */
+  async #sendOrdered(table: Table, group: Group): Promise<void> {
+    await this.#answered()
+    await this.#client.query('savepoint together')
+    try {
+      await this.#run(table, group)
+    } catch (error) {
+      if (!isCollision(error)) throw error
+      await this.#client.query('rollback to savepoint together')
+      for (const change of group.changes) this.#send(this.#run(table, { ...group, changes: [change] }))
+    }
+    await this.#client.query('release savepoint together')
+  }
+
+  async #run(table: Table, group: Group): Promise<void> {
+    const statement = statementOf(table, group)
+    const rows = await this.#ask(statement.text, statement)
+    mustTouchEach(table, group, statement, rows)
+  }
+
+  async #ask(
+    text: string,
+    { name, values }: Partial<Statement> = {},
+  ): Promise<pg.QueryArrayResult<[string]>> {
+    try {
+      return await this.#client.query({
+        ...{ text, rowMode: 'array' },
+        ...(name && { name }),
+        ...(values && { values: [...values] }),
+      })
+    } catch (error) {
+      throw notApplied(text, error)
+    }
+  }
+
+  #send(work: Promise<unknown>): void {
+    // Looked at in `#answered`; until then nobody awaits it.
+    work.catch(() => {})
+    this.#answers.push(work)
+  }
+
+  /** In the order in which they were sent: behind the first failure all the others only say that there was one. */
+  async #answered(): Promise<void> {
+    const answers = this.#answers
+    this.#answers = []
+    for (const answer of answers) await answer
+  }
+
+  /** The right to truncate comes with none of PostgreSQL's roles, only with the table: the owner does it. */
+  async #truncate(statement: string): Promise<void> {
+    await this.#flush()
+    this.#done.rows++
+    this.#send(this.#ask('select holdfast.repeat_on_copy($1)', { values: [statement] }))
   }
 
   async #changeSchema(recorded: Recorded, changes: SchemaChanges): Promise<void> {
-    await this.settle()
+    await this.#flush()
+    await this.#answered()
+    this.#shapes = new WeakMap()
+    this.#tables = new Map()
     const replay = changes.replay(recorded)
     if (replay.kind === 'left out') {
-      this.leftOut.push(replay.reason)
+      this.#done.leftOut.push(replay.reason)
       return
     }
     const settings = await this.#client.query(
@@ -135,24 +239,43 @@ export class Applier {
       await this.#client.query("select pg_catalog.set_config('role', 'none', true)")
       await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [path])
       await this.#client.query('release savepoint schema_change')
-      this.schemaChanges++
+      this.#done.schemaChanges++
     } catch (error) {
       if (!RIGHTS.includes(recorded.tag)) throw notApplied(replay.text, error)
       await this.#client.query('rollback to savepoint schema_change')
-      this.leftOut.push(`${recorded.tag}: ${sentence(error)}`)
+      this.#done.leftOut.push(`${recorded.tag}: ${sentence(error)}`)
     }
   }
 }
 
-/** The right to truncate comes with none of PostgreSQL's roles, only with the table: the owner does it. */
-function repeated(statement: string): Statement {
-  return { name: '', text: 'select holdfast.repeat_on_copy($1)', values: [statement], expected: 1 }
+/** @throws Refusal `RowMissing` unless each change found the row that it found on the primary, and no other. */
+function mustTouchEach(
+  table: Table,
+  group: Group,
+  statement: Statement,
+  answer: pg.QueryArrayResult<[string]>,
+): void {
+  const wanted = group.changes.length
+  if (!statement.answers) {
+    if (answer.rowCount !== wanted) throw rowMissing(table, group, `${answer.rowCount} of ${wanted} rows`)
+    return
+  }
+  const touched = new Array<number>(wanted).fill(0)
+  for (const [number] of answer.rows) touched[Number(number) - 1] = (touched[Number(number) - 1] ?? 0) + 1
+  const wrong = touched.findIndex((times, place) => times !== (group.times?.[place] ?? 1))
+  if (wrong < 0) return
+  const values = group.changes[wrong]?.old ?? []
+  const shown = (table.key?.map(column => column.index) ?? values.map((_, index) => index))
+    .map(index => `${table.columns[index]?.name} = ${values[index] ?? 'null'}`)
+    .join(', ')
+  throw rowMissing(table, group, `${touched[wrong]} rows with ${shown.slice(0, 300)}`)
 }
 
-function rowMissing(text: string, found: number | null): Refusal {
+function rowMissing(table: Table, group: Group, found: string): Refusal {
+  const kind = group.kind === 'remove' ? 'delete or update' : group.kind
   return new Refusal(
     'RowMissing',
-    `a change found ${found} rows where the primary had one: ${text.slice(0, 300)}`,
+    `${kind} of ${tableName(table.relation)} found ${found} where the primary had each once`,
     'the copy is not what the archive continues: compare it with the primary at the cut',
   )
 }
@@ -164,4 +287,15 @@ function notApplied(text: string, cause: unknown): Refusal {
     'the reason is PostgreSQL’s own, above; a change that the archive does not hold came before it',
     { cause },
   )
+}
+
+function isCollision(error: unknown): boolean {
+  const code = error instanceof Refusal ? (error.cause as { code?: string } | undefined)?.code : undefined
+  return code !== undefined && COLLISIONS.includes(code)
+}
+
+function lengthOf(tuple: Tuple): number {
+  let length = 0
+  for (const value of tuple) length += value?.length ?? 0
+  return length
 }

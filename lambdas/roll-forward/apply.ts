@@ -116,13 +116,15 @@ class Batch {
   readonly #changes = new SchemaChanges()
   readonly #before: number
   #progress: Progress
-  #applier: Applier | undefined
+  readonly #applier: Applier
+  #isOpen = false
   #hasSchemaChange = false
 
   constructor(client: pg.Client, progress: Progress) {
     this.#client = client
     this.#progress = progress
     this.#before = progress.transactions
+    this.#applier = new Applier(client)
   }
 
   /** Whether this call applied anything yet. */
@@ -140,15 +142,15 @@ class Batch {
   }
 
   async begin(): Promise<void> {
-    if (this.#applier !== undefined) return
+    if (this.#isOpen) return
     await this.#client.query('begin')
-    this.#applier = new Applier(this.#client)
+    this.#isOpen = true
   }
 
   async apply(placed: Placed): Promise<void> {
     const { change } = placed
     if (change.kind === 'message' && change.prefix === PREFIX) this.#hasSchemaChange = true
-    await this.#applier?.apply(placed, this.#changes)
+    await this.#applier.apply(placed, this.#changes)
   }
 
   async commit(placed: Placed): Promise<void> {
@@ -160,7 +162,7 @@ class Batch {
       transactions: this.#progress.transactions + 1,
     }
     // A new enum value may be used only after the commit that made it, as it was on the primary.
-    if (this.#hasSchemaChange || (this.#applier?.rows ?? 0) >= BATCH) await this.#write()
+    if (this.#hasSchemaChange || this.#applier.rows >= BATCH) await this.#write()
   }
 
   /** Writes what is complete; an incomplete transaction, cut short by time, is forgotten. */
@@ -170,18 +172,17 @@ class Batch {
   }
 
   async #write(): Promise<void> {
-    const applier = this.#applier
-    if (applier === undefined) return
-    await applier.settle()
+    if (!this.#isOpen) return
+    const done = await this.#applier.settle()
     this.#progress = {
       ...this.#progress,
-      rows: this.#progress.rows + applier.rows,
-      schemaChanges: this.#progress.schemaChanges + applier.schemaChanges,
-      leftOut: [...this.#progress.leftOut, ...applier.leftOut],
+      rows: this.#progress.rows + done.rows,
+      schemaChanges: this.#progress.schemaChanges + done.schemaChanges,
+      leftOut: [...this.#progress.leftOut, ...done.leftOut],
     }
     await saveProgress(this.#client, this.#progress)
     await this.#client.query('commit')
-    this.#applier = undefined
+    this.#isOpen = false
     this.#hasSchemaChange = false
   }
 }
