@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import type pg from 'pg'
-import type { Boundary, Cut, TableResult } from '../lambdas/examine/request.ts'
+import type { Boundary, Cut } from '../lambdas/examine/request.ts'
+import type { TableResult } from '../lambdas/runtime/table-result.ts'
 import { compareAll, task } from './examination.ts'
 import { type Lab, openLab, type Server } from './lab.ts'
 import { faultsFrom, openWorkload, prepareBackups, prepareWorkload, type Round, runRound } from './rounds.ts'

@@ -1,16 +1,14 @@
 import { examine } from '../lambdas/examine/examine.ts'
-import {
-  addTables,
-  type BlockRange,
-  type Canary,
-  type ExamineAnswer,
-  type ExamineRequest,
-  judgeTables,
-  type MarkAnswer,
-  type TableResult,
-  type TaskName,
-  type Tasks,
+import type {
+  BlockRange,
+  Canary,
+  ExamineAnswer,
+  ExamineRequest,
+  MarkAnswer,
+  TaskName,
+  Tasks,
 } from '../lambdas/examine/request.ts'
+import { addTables, judgeTables, type TableResult } from '../lambdas/runtime/table-result.ts'
 import type { Check } from '../lambdas/runtime/verdict.ts'
 import { type Server, sidesOf } from './lab.ts'
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { FAULTS, type FaultKind, type TableResult } from '../lambdas/examine/request.ts'
+import { FAULTS, type FaultKind } from '../lambdas/examine/request.ts'
 import { rightCheck } from '../lambdas/restore-drill/judge.ts'
+import type { TableResult } from '../lambdas/runtime/table-result.ts'
 import type { Check } from '../lambdas/runtime/verdict.ts'
 import type { BaseBackup } from '../twin/postgres/base-backup.ts'
 import { examineCopy, marked, task } from './examination.ts'
@@ -14,7 +15,9 @@ insert into public.account select g, 100, repeat('x', 50) from generate_series(1
 create table public.entry (id bigint generated always as identity primary key, account int, amount numeric, at timestamptz default now());
 create table public.event (kind text, body json);
 create index account_balance on public.account (balance);
-grant select on public.account to public;
+alter table public.account owner to master;
+create role reader;
+grant select on public.account to reader;
 create function public.try_entry(a int) returns void language plpgsql as $$
 begin
   begin

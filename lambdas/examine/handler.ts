@@ -1,7 +1,8 @@
 import { connect } from '../runtime/database.ts'
 import { examine } from './examine.ts'
 import { USER } from './names.ts'
-import { type Endpoint, parseRequest } from './request.ts'
+import { parseRequest } from './parse.ts'
+import type { Endpoint } from './request.ts'
 import type { Side } from './side.ts'
 
 /** Milliseconds; every session sets its own shorter one. */

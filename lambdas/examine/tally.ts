@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { FaultySort, Strategy, TableResult } from '../runtime/table-result.ts'
 import type { Digest } from './digest.ts'
 import type { Relation } from './relations.ts'
 import { titleOf } from './relations.ts'
-import type { FaultySort, Strategy, TableResult } from './request.ts'
 
 /** How many faults a table names one by one. */
 export const NAMED = 10

@@ -1,5 +1,6 @@
-import { type FaultKind, judgeTables, type TableResult } from '../examine/request.ts'
+import type { FaultKind } from '../examine/request.ts'
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
+import { judgeTables, type TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
 import { sayDuration } from './report/figure.ts'

@@ -1,12 +1,5 @@
-import {
-  addTables,
-  type BlockRange,
-  type CompareAnswer,
-  coverage,
-  judgeTables,
-  type PlanAnswer,
-  type TableResult,
-} from '../../examine/request.ts'
+import type { BlockRange, CompareAnswer, PlanAnswer } from '../../examine/request.ts'
+import { addTables, coverage, judgeTables, type TableResult } from '../../runtime/table-result.ts'
 import type { Check } from '../../runtime/verdict.ts'
 import { said } from '../journal.ts'
 import type { Finding, Stage } from '../stage.ts'

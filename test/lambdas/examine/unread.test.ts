@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { examineCopy, marked, task } from '../../../bench/examination.ts'
 import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
-import { coverage } from '../../../lambdas/examine/request.ts'
+import { coverage } from '../../../lambdas/runtime/table-result.ts'
 
 let lab: Lab
 let copy: Server
