@@ -8,6 +8,15 @@ comment on table holdfast.archive_pattern is 'Patterns of the tables whose every
 revoke all on holdfast.archive_pattern from public;
 grant select on holdfast.archive_pattern to holdfast_archiver, holdfast_examine;
 
+-- Tables whose whole row we made their identity, for want of a key: with a key they get it back. Nobody else's choice is here.
+create table if not exists holdfast.archive_whole_row (
+  relation oid primary key
+);
+
+comment on table holdfast.archive_whole_row is 'Tables that the archive set to replica identity full because they had no usable key';
+
+revoke all on holdfast.archive_whole_row from public;
+
 -- Every ordinary, logged table that a pattern names, itself or through a table that it is a partition of. Partitions
 -- are followed one by one and their roots never: publishing a root would publish each new partition at once, and an
 -- update of one without a replica identity would fail in production.
@@ -26,7 +35,12 @@ select
       and i.indisvalid
       and i.indimmediate
       and case c.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident else false end
-  ) as identified
+  ) as identified,
+  exists (
+    select
+    from pg_catalog.pg_index i
+    where i.indrelid = c.oid and i.indisprimary and i.indisvalid and i.indimmediate
+  ) as keyed
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r'

@@ -23,8 +23,9 @@ begin
   end if;
 
   for target in
-    select t.oid, t.schema, t.name, t.identity, t.identified, t.owner
+    select t.oid, t.schema, t.name, t.identity, t.identified, t.keyed, t.owner, w.relation is not null as ours
     from holdfast.archive_table t
+    left join holdfast.archive_whole_row w on w.relation = t.oid
     where only_tables is null or t.oid = any (only_tables)
     order by t.oid
   loop
@@ -43,6 +44,7 @@ begin
     if not target.identified and target.identity <> 'n' then
       begin
         execute format('alter table %I.%I replica identity full', target.schema, target.name);
+        insert into holdfast.archive_whole_row values (target.oid) on conflict do nothing;
         target.identified := true;
         done := true;
         detail := 'identified by its whole row, since it has no usable key';
@@ -51,6 +53,24 @@ begin
         when others then
           done := false;
           detail := format('only its inserts are archived: %s', sqlerrm);
+          return next;
+      end;
+    end if;
+
+    -- What we did for want of a key ends with the key: a whole row for each change is a scan for each change elsewhere.
+    if target.ours and (target.keyed or target.identity <> 'f') then
+      begin
+        if target.identity = 'f' then
+          execute format('alter table %I.%I replica identity default', target.schema, target.name);
+          done := true;
+          detail := 'identified by its key again';
+          return next;
+        end if;
+        delete from holdfast.archive_whole_row where relation = target.oid;
+      exception
+        when others then
+          done := false;
+          detail := format('still identified by its whole row: %s', sqlerrm);
           return next;
       end;
     end if;
@@ -85,6 +105,9 @@ begin
         return next;
     end;
   end loop;
+
+  delete from holdfast.archive_whole_row w
+  where not exists (select from pg_class c where c.oid = w.relation);
 
   -- What no pattern names any more.
   for target in

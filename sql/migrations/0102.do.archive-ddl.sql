@@ -58,10 +58,12 @@ set search_path = pg_catalog, pg_temp
 as $follow$
 declare
   changed oid[];
+  stack text;
 begin
   if current_setting('holdfast.following', true) = 'on' then
     return;
   end if;
+  get diagnostics stack = pg_context;
   if tg_tag in ('DROP INDEX', 'ALTER SCHEMA') then
     -- Which table lost its index is not known any more: look at those without a usable key, and at all after a rename.
     select array_agg(t.oid) into changed
@@ -79,6 +81,10 @@ begin
       from pg_event_trigger_ddl_commands() c, pg_partition_tree(c.objid) i
       where c.classid = 'pg_class'::regclass and c.object_type = 'table'
     ) as f;
+  end if;
+  -- Whoever asks for the whole row, by hand or in a function, shall keep it.
+  if tg_tag = 'ALTER TABLE' and concat(current_query(), stack) ~* 'replica\s+identity\s+full' then
+    delete from holdfast.archive_whole_row where relation = any (changed);
   end if;
   if changed is not null then
     perform holdfast.follow_tables(changed);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { openRig, type Rig } from './rig.ts'
 
 let rig: Rig
@@ -27,6 +27,48 @@ test('never blocks a write to a table without a key', async () => {
   await rig.sql('update keyless set a = 2')
   await rig.sql('delete from keyless')
   expect(await publicationOf('public.keyless')).toEqual(['holdfast_archive'])
+})
+
+describe('a table that had no key when it was made', () => {
+  const identityOf = async (table: string) =>
+    (
+      await rig.lab.primary.one<{ i: string }>(
+        'select relreplident as i from pg_class where oid = $1::regclass',
+        [table],
+      )
+    ).i
+
+  test('is identified by its key as soon as it has one', async () => {
+    await rig.sql('create table grown (a int, b int); insert into grown values (1, 1)')
+    expect(await identityOf('grown')).toBe('f')
+    await rig.sql('alter table grown add primary key (a)')
+    expect(await identityOf('grown')).toBe('d')
+    await rig.sql('alter table grown drop constraint grown_pkey; update grown set b = 2')
+    expect(await identityOf('grown')).toBe('f')
+    await rig.sql('create unique index grown_key on grown (a)')
+    expect(await identityOf('grown')).toBe('f')
+    await rig.sql('alter table grown alter a set not null, add primary key using index grown_key')
+    expect(await identityOf('grown')).toBe('d')
+    expect(await publicationOf('public.grown')).toEqual(['holdfast_archive'])
+  })
+
+  test('keeps its whole row while its key is deferrable', async () => {
+    await rig.sql('create table deferred (a int); alter table deferred add primary key (a) deferrable')
+    expect(await identityOf('deferred')).toBe('f')
+  })
+
+  test('keeps its whole row where somebody else asked for it', async () => {
+    await rig.sql('create table chosen (a int primary key); alter table chosen replica identity full')
+    await rig.sql('alter table chosen add column b int')
+    expect(await identityOf('chosen')).toBe('f')
+    await rig.sql('create table chosen_later (a int); alter table chosen_later replica identity full')
+    await rig.sql('alter table chosen_later add primary key (a)')
+    expect(await identityOf('chosen_later')).toBe('f')
+    await rig.sql(`create table chosen_within (a int);
+      do $$ begin execute 'alter table chosen_within replica identity full'; end $$;
+      alter table chosen_within add primary key (a)`)
+    expect(await identityOf('chosen_within')).toBe('f')
+  })
 })
 
 test('never blocks a write to a table that loses its key', async () => {
