@@ -31,6 +31,8 @@ const database = z.strictObject({
     .string()
     .regex(/^\d+(\.\d+)?$/, 'want a major ("18") or a full version ("18.3")')
     .default('18'),
+  /** Lets RDS upgrade to another major version; on for the one deployment that does it. */
+  allowMajorUpgrade: z.boolean().default(false),
   /** RDS class without the `db.` prefix, e.g. `r6g.xlarge`. */
   instance: z.string(),
   name: z.string().default('app'),

@@ -15,6 +15,7 @@ export const SPECIMEN = {
   network: { cidr: '10.40.0.0/16', standbyCidr: '10.41.0.0/16', zones: 3, natGateways: 0 },
   database: {
     engineVersion: '18',
+    allowMajorUpgrade: false,
     instance: 'r6g.large',
     name: 'app',
     masterUsername: 'holdfast_admin',

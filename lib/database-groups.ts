@@ -2,9 +2,9 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as rds from 'aws-cdk-lib/aws-rds'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { drillGroup } from './names.ts'
+import { drillGroup, parameterFamily, parameterGroup } from './names.ts'
 import type { Network } from './network.ts'
-import { drillParameters, parameterFamily, parameters } from './parameters.ts'
+import { drillParameters, parameters } from './parameters.ts'
 
 export type DatabaseGroupsProps = { readonly config: EnvironmentConfig; readonly network: Network }
 
@@ -29,13 +29,13 @@ export class DatabaseGroups extends Construct {
       subnetIds: vpc.selectSubnets({ subnetGroupName: 'data' }).subnetIds,
     })
     this.parameters = new rds.CfnDBParameterGroup(this, 'Parameters', {
-      dbParameterGroupName: config.name,
+      dbParameterGroupName: parameterGroup(config, 'production'),
       description: `${config.name}: primary, replicas and standby`,
       family,
       parameters: parameters(config),
     })
     this.drillParameters = new rds.CfnDBParameterGroup(this, 'DrillParameters', {
-      dbParameterGroupName: drillGroup(config),
+      dbParameterGroupName: parameterGroup(config, 'drill'),
       description: `${config.name}: drill copies, in quarantine`,
       family,
       parameters: drillParameters(config),

@@ -63,7 +63,7 @@ export function createInstance(
     copyTagsToSnapshot: true,
     deleteAutomatedBackups: false,
     deletionProtection: true,
-    allowMajorVersionUpgrade: false,
+    allowMajorVersionUpgrade: database.allowMajorUpgrade,
     autoMinorVersionUpgrade: true,
     engineLifecycleSupport: 'open-source-rds-extended-support-disabled',
     enableCloudwatchLogsExports: [...LOG_EXPORTS],

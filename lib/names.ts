@@ -64,9 +64,23 @@ export function vaultArn(config: EnvironmentConfig, region: string): string {
   return `arn:${partitionOf(region)}:backup:${region}:${config.account}:backup-vault:${config.name}`
 }
 
-/** Name of the drill's own parameter group and security group. */
+/** Name of the drill's own security group. */
 export function drillGroup(config: EnvironmentConfig): string {
   return `${config.name}-drill`
+}
+
+/** `postgres18` for engine version `18.3`. */
+export function parameterFamily(engineVersion: string): string {
+  return `postgres${engineVersion.split('.')[0]}`
+}
+
+/**
+ * Name of the parameter group of production, or of the drill. A group belongs to one major version for ever, so the
+ * name carries it: an upgrade makes a new group beside the old one, where one name would collide and fail.
+ */
+export function parameterGroup(config: EnvironmentConfig, whose: 'production' | 'drill'): string {
+  const stem = whose === 'drill' ? drillGroup(config) : config.name
+  return `${stem}-${parameterFamily(config.database.engineVersion)}`
 }
 
 /** The private zone through which services reach the databases. */

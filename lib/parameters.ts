@@ -6,11 +6,6 @@ type Setting = { readonly name: string; readonly value: string; readonly why: st
 
 const MINUTE = 60_000
 
-/** `postgres18` for engine version `18.3`. */
-export function parameterFamily(engineVersion: string): string {
-  return `postgres${engineVersion.split('.')[0]}`
-}
-
 /** The profile of every instance of this environment: the primary, its replicas, the standby. Reasons included. */
 export function profile(config: EnvironmentConfig): readonly Setting[] {
   const { instance, storage, logicalReplication } = config.database

@@ -8,7 +8,7 @@ import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
 import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
 import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
-import { bucketArn, connectArn, drillGroup, partitionOf, productionIdentifiers, rdsArn } from './names.ts'
+import { bucketArn, connectArn, parameterGroup, partitionOf, productionIdentifiers, rdsArn } from './names.ts'
 
 const TAGGING = 'rds:AddTagsToResource'
 
@@ -197,7 +197,7 @@ function restoreResources(place: Place): string[] {
   const { name } = config
   return [
     rdsArn(config, region, 'db', name),
-    rdsArn(config, region, 'pg', drillGroup(config)),
+    rdsArn(config, region, 'pg', parameterGroup(config, 'drill')),
     rdsArn(config, region, 'subgrp', name),
     rdsArn(config, region, 'og', 'default:*'),
     rdsArn(config, region, 'auto-backup', '*'),

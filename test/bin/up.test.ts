@@ -186,7 +186,7 @@ test('the drill’s role cannot delete, modify, restart or re-tag production, no
           TargetDBInstanceIdentifier: target,
           UseLatestRestorableTime: true,
           DBSubnetGroupName: 'shop-prod',
-          DBParameterGroupName: 'shop-prod-drill',
+          DBParameterGroupName: 'shop-prod-drill-postgres18',
           Tags: [...tags],
         }),
       ),

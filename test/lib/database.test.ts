@@ -32,12 +32,17 @@ describe('identifiers', () => {
     const named: readonly (readonly [string, string, string, readonly string[]])[] = [
       ['database', 'AWS::RDS::DBSubnetGroup', 'DBSubnetGroupName', ['shop-prod']],
       ['standby-database', 'AWS::RDS::DBSubnetGroup', 'DBSubnetGroupName', ['shop-prod']],
-      ['database', 'AWS::RDS::DBParameterGroup', 'DBParameterGroupName', ['shop-prod', 'shop-prod-drill']],
+      [
+        'database',
+        'AWS::RDS::DBParameterGroup',
+        'DBParameterGroupName',
+        ['shop-prod-postgres18', 'shop-prod-drill-postgres18'],
+      ],
       [
         'standby-database',
         'AWS::RDS::DBParameterGroup',
         'DBParameterGroupName',
-        ['shop-prod', 'shop-prod-drill'],
+        ['shop-prod-postgres18', 'shop-prod-drill-postgres18'],
       ],
       ['database', 'AWS::RDS::DBProxy', 'DBProxyName', ['shop-prod']],
       ['database', 'AWS::SecretsManager::Secret', 'Name', ['shop-prod/master']],

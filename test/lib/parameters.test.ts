@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { loadEnvironment } from '../../config/environments.ts'
-import { drillParameters, parameterFamily, parameters, profile, QUARANTINE } from '../../lib/parameters.ts'
+import { parameterGroup } from '../../lib/names.ts'
+import { drillParameters, parameters, profile, QUARANTINE } from '../../lib/parameters.ts'
 import { assembly } from '../support/assembly.ts'
 
 const prod = loadEnvironment('prod')
@@ -67,17 +68,19 @@ describe('the parameters of a drill copy', () => {
   })
 })
 
-test('the family is the major version', () => {
-  expect(parameterFamily('18')).toBe('postgres18')
-  expect(parameterFamily('17.9')).toBe('postgres17')
+test('another major version has groups of other names, so that an upgrade never collides with its own past', () => {
+  const of = (engineVersion: string) => ({ ...prod, database: { ...prod.database, engineVersion } })
+  expect(parameterGroup(of('18'), 'production')).toBe('shop-prod-postgres18')
+  expect(parameterGroup(of('17.9'), 'production')).toBe('shop-prod-postgres17')
+  expect(parameterGroup(of('17.9'), 'drill')).toBe('shop-prod-drill-postgres17')
 })
 
 test('both regions have the same two groups', async () => {
   const one = await assembly('prod')
-  const groups = (stack: string) =>
-    Object.values(one.resources(stack, 'AWS::RDS::DBParameterGroup')).map(
-      group => group.Properties.Parameters,
-    )
+  const all = (stack: string) =>
+    Object.values(one.resources(stack, 'AWS::RDS::DBParameterGroup')).map(group => group.Properties)
+  const groups = (stack: string) => all(stack).map(group => group.Parameters)
+  expect(all('database').map(group => group.Family)).toEqual(['postgres18', 'postgres18'])
   expect(groups('database')).toEqual([parameters(prod), drillParameters(prod)])
   expect(groups('standby-database')).toEqual(groups('database'))
 })

@@ -35,7 +35,7 @@ describe('restore-drill', () => {
     for (const resource of [
       `${RDS}:db:shop-prod`,
       COPY,
-      `${RDS}:pg:shop-prod-drill`,
+      `${RDS}:pg:shop-prod-drill-postgres18`,
       `${RDS}:subgrp:shop-prod`,
     ])
       expect(may('rds:RestoreDBInstanceToPointInTime', resource, TAGGING)).toBe('allowed')
