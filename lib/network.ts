@@ -2,6 +2,7 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { SUBNET_BITS } from '../config/subnets.ts'
 import { createLogGroup } from './logs.ts'
 
 export type NetworkProps = {
@@ -76,12 +77,16 @@ export class Network extends Construct {
 
 // The order fixes the addresses: a NAT gateway asked for later must not move the data subnets.
 function subnets(natGateways: number, prefix: number): ec2.SubnetConfiguration[] {
-  const data = { name: 'data', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: prefix + 4 }
-  const services = { name: 'services', cidrMask: prefix + 4 }
+  const data = {
+    name: 'data',
+    subnetType: ec2.SubnetType.PRIVATE_ISOLATED,
+    cidrMask: prefix + SUBNET_BITS.data,
+  }
+  const services = { name: 'services', cidrMask: prefix + SUBNET_BITS.services }
   if (natGateways === 0) return [data, { ...services, subnetType: ec2.SubnetType.PRIVATE_ISOLATED }]
   return [
     data,
     { ...services, subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
-    { name: 'public', subnetType: ec2.SubnetType.PUBLIC, cidrMask: prefix + 8 },
+    { name: 'public', subnetType: ec2.SubnetType.PUBLIC, cidrMask: prefix + SUBNET_BITS.public },
   ]
 }

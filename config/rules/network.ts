@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts'
+import { LONGEST_SUBNET, SUBNET_BITS } from '../subnets.ts'
 import { type Rule, when } from './rule.ts'
 
 type Range = { readonly first: number; readonly size: number; readonly prefix: number }
@@ -31,11 +32,11 @@ const mustFitVpc: Rule = ({ network }) =>
   RANGES.flatMap(key => {
     const range = parseCidr(network[key])
     return when(
-      range !== undefined && (range.prefix < 16 || range.prefix > 28),
+      range !== undefined && range.prefix < 16,
       `network.${key}`,
       network[key],
-      'a VPC takes prefixes from /16 to /28',
-      'choose a prefix between /16 and /24',
+      'a VPC is a /16 at most',
+      'choose a prefix between /16 and /23',
     )
   })
 
@@ -58,14 +59,28 @@ const LEAST_SUBNET = 32
 const mustHoldSubnets: Rule = ({ network }) =>
   RANGES.flatMap(key => {
     const range = parseCidr(network[key])
-    // Private and isolated subnets in each zone, cut in equal powers of two.
-    const subnets = 2 ** Math.ceil(Math.log2(network.zones * 2))
+    if (range === undefined) return []
+    const addresses = range.size / 2 ** SUBNET_BITS.data
     return when(
-      range !== undefined && range.prefix >= 16 && range.prefix <= 28 && range.size / subnets < LEAST_SUBNET,
+      addresses < LEAST_SUBNET,
       `network.${key}`,
       network[key],
-      `its ${network.zones * 2} subnets would have fewer than ${LEAST_SUBNET} addresses each, too few for a failover and a proxy`,
+      `its subnets would have ${addresses} addresses each, too few for a failover and a proxy`,
       'choose a shorter prefix, such as /20',
+    )
+  })
+
+const mustHoldGateways: Rule = ({ network }) =>
+  RANGES.flatMap(key => {
+    const range = parseCidr(network[key])
+    if (range === undefined || network.natGateways === 0) return []
+    const prefix = range.prefix + SUBNET_BITS.public
+    return when(
+      prefix > LONGEST_SUBNET,
+      `network.${key}`,
+      network[key],
+      `a gateway's subnet would be a /${prefix}, and AWS's smallest is a /${LONGEST_SUBNET}`,
+      `choose a prefix up to /${LONGEST_SUBNET - SUBNET_BITS.public}, or no NAT gateways`,
     )
   })
 
@@ -139,6 +154,7 @@ export const NETWORK: readonly Rule[] = [
   mustFitVpc,
   mustBePrivate,
   mustHoldSubnets,
+  mustHoldGateways,
   mustNotOverlap,
   mustBeRegions,
   mustBeTwoRegions,

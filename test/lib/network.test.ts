@@ -1,4 +1,13 @@
-import { describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { App, Stack } from 'aws-cdk-lib'
+import { Template } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { loadEnvironment } from '../../config/environments.ts'
+import { parseCidr } from '../../config/rules/network.ts'
+import { Network } from '../../lib/network.ts'
 import { assembly } from '../support/assembly.ts'
 
 const prod = await assembly('prod')
@@ -77,4 +86,71 @@ describe.each(FOUNDATIONS)('the network of %s', stack => {
 test('the two regions have networks that do not overlap', () => {
   const cidr = (stack: string) => prod.only(stack, 'AWS::EC2::VPC').Properties.CidrBlock
   expect([cidr('foundation'), cidr('standby-foundation')]).toEqual(['10.40.0.0/16', '10.41.0.0/16'])
+})
+
+describe('a network with NAT gateways', () => {
+  type Found = Readonly<Record<string, { Properties: Readonly<Record<string, unknown>> }>>
+
+  const outdir = mkdtempSync(join(tmpdir(), 'holdfast-network-'))
+  afterAll(() => rmSync(outdir, { recursive: true }))
+
+  /** The template of a network of that many gateways. */
+  function network(natGateways: number, cidr = '10.40.0.0/16') {
+    const config = loadEnvironment('prod')
+    const stack = new Stack(new App({ outdir, builtinCloudFormationValidation: false }), 'S', {
+      env: { account: '111111111111', region: 'us-east-1' },
+    })
+    Object.defineProperty(stack, 'availabilityZones', { value: ['us-east-1a', 'us-east-1b', 'us-east-1c'] })
+    new Network(stack, 'Network', {
+      config: { ...config, network: { ...config.network, natGateways } },
+      cidr,
+      key: new Key(stack, 'Key'),
+      secretsEndpoint: true,
+    })
+    const template = Template.fromStack(stack)
+    return (type: string): Found => template.findResources(type) as Found
+  }
+
+  const subnets = (find: ReturnType<typeof network>, kind: string) =>
+    Object.entries(find('AWS::EC2::Subnet'))
+      .filter(([id]) => id.includes(`${kind}Subnet`))
+      .map(([id, { Properties }]) => [id, String(Properties.CidrBlock)] as const)
+
+  test('has as many as were asked for', () => {
+    expect(Object.keys(network(2)('AWS::EC2::NatGateway'))).toHaveLength(2)
+    expect(Object.keys(network(3)('AWS::EC2::NatGateway'))).toHaveLength(3)
+  })
+
+  test('lets the services out, and the data subnets still nowhere', () => {
+    const find = network(3)
+    const tables = Object.values(find('AWS::EC2::Route')).map(({ Properties }) =>
+      JSON.stringify(Properties.RouteTableId),
+    )
+    expect(tables).toHaveLength(6)
+    for (const table of tables) expect(table).toMatch(/(services|public)Subnet/)
+    expect(tables.filter(table => table.includes('servicesSubnet'))).toHaveLength(3)
+  })
+
+  test('gives no address on the internet to anything in it', () => {
+    for (const [id, { Properties }] of Object.entries(network(3)('AWS::EC2::Subnet')))
+      expect([id, Properties.MapPublicIpOnLaunch]).toEqual([id, id.includes('publicSubnet')])
+  })
+
+  test('asked for later moves no subnet that something lives in', () => {
+    for (const kind of ['data', 'services'])
+      expect(subnets(network(3), kind)).toEqual(subnets(network(0), kind))
+  })
+
+  test('has subnets of the sizes that the rules count on, in the smallest network that they let pass', () => {
+    for (const [natGateways, cidr] of [
+      [0, '10.40.0.0/23'],
+      [3, '10.40.0.0/20'],
+    ] as const) {
+      const find = network(natGateways, cidr)
+      for (const [, range] of [...subnets(find, 'data'), ...subnets(find, 'services')])
+        expect(parseCidr(range)?.size).toBeGreaterThanOrEqual(32)
+      for (const [, range] of subnets(find, 'public'))
+        expect(parseCidr(range)?.prefix).toBeLessThanOrEqual(28)
+    }
+  })
 })

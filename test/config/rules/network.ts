@@ -13,7 +13,7 @@ export const NETWORK: readonly Case[] = [
     { network: { cidr: '10.32.0.0/15' } },
     { network: { cidr: '10.32.0.0/16' } },
     'network.cidr',
-    /\/16 to \/28/,
+    /a \/16 at most/,
   ],
   [
     'refuses a range of the internet',
@@ -24,10 +24,17 @@ export const NETWORK: readonly Case[] = [
   ],
   [
     'refuses a network too small for its subnets',
-    { network: { standbyCidr: '10.41.0.0/25' } },
     { network: { standbyCidr: '10.41.0.0/24' } },
+    { network: { standbyCidr: '10.41.0.0/23' } },
     'network.standbyCidr',
-    /fewer than 32 addresses/,
+    /subnets would have 16 addresses each/,
+  ],
+  [
+    'refuses a network too small for the subnets of its gateways',
+    { network: { cidr: '10.40.0.0/21', natGateways: 1 } },
+    { network: { cidr: '10.40.0.0/20', natGateways: 1 } },
+    'network.cidr',
+    /subnet would be a \/29, and AWS's smallest is a \/28/,
   ],
   [
     'refuses overlapping networks of the two regions',
