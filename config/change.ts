@@ -1,11 +1,13 @@
 import type { ChangeRule, Danger, ResourceChange } from './change/danger.ts'
 import { mustKeepItsKey, mustKeepItsPolicies, mustKeepItsProtection } from './change/protection.ts'
 import {
+  mustFreeItsName,
   mustKeepItsSnapshot,
   mustNotBePromoted,
   mustNotBeRemoved,
   mustNotBeReplaced,
 } from './change/replacement.ts'
+import { mustUpgradeInOrder } from './change/upgrade.ts'
 
 /** What only (before, after) can show, the worst first. */
 export const CHANGE_RULES: readonly ChangeRule[] = [
@@ -13,6 +15,8 @@ export const CHANGE_RULES: readonly ChangeRule[] = [
   mustNotBeReplaced,
   mustNotBePromoted,
   mustKeepItsSnapshot,
+  mustFreeItsName,
+  mustUpgradeInOrder,
   mustKeepItsKey,
   mustKeepItsPolicies,
   mustKeepItsProtection,

@@ -1,6 +1,11 @@
 import { loadAwsServiceSpecSync } from '@aws-cdk/aws-service-spec'
 import { fullDiff, ResourceImpact } from '@aws-cdk/cloudformation-diff'
-import type { PropertyChange, Resource, ResourceChange } from '../../config/change/danger.ts'
+import {
+  type PropertyChange,
+  physicalName,
+  type Resource,
+  type ResourceChange,
+} from '../../config/change/danger.ts'
 import type { Assembly, Template } from './assembly.ts'
 
 /** Not stateful in the specification, but an identity that others hang on: names, addresses, the networks of the data. */
@@ -18,13 +23,34 @@ const IDENTITIES = [
  */
 export function compareAssemblies(before: Assembly, after: Assembly): ResourceChange[] {
   const stacks = new Set([...before.templates.keys(), ...after.templates.keys()])
+  const replicas = replicasBySource(before)
   return [...stacks].flatMap(stack =>
-    compareTemplates(stack, before.templates.get(stack) ?? {}, after.templates.get(stack) ?? {}),
+    compareTemplates(stack, before.templates.get(stack) ?? {}, after.templates.get(stack) ?? {}, replicas),
   )
 }
 
+type Replicas = ReadonlyMap<string | undefined, readonly string[]>
+
+/** Identifiers of replicas by the identifier of their source, which another region writes as an ARN. */
+function replicasBySource(assembly: Assembly): Replicas {
+  const found = new Map<string, string[]>()
+  for (const template of assembly.templates.values())
+    for (const resource of Object.values(template.Resources ?? {}) as Resource[]) {
+      const { SourceDBInstanceIdentifier: from, DBInstanceIdentifier: name } = resource.Properties ?? {}
+      if (typeof from !== 'string' || typeof name !== 'string') continue
+      const source = from.split(':').at(-1) ?? from
+      found.set(source, [...(found.get(source) ?? []), name])
+    }
+  return found
+}
+
 /** Every resource that differs between two templates of one stack. */
-export function compareTemplates(stack: string, before: Template, after: Template): ResourceChange[] {
+export function compareTemplates(
+  stack: string,
+  before: Template,
+  after: Template,
+  replicas: Replicas = new Map(),
+): ResourceChange[] {
   const changes: ResourceChange[] = []
   fullDiff(plain(before), plain(after)).resources.forEachDifference((logicalId, difference) => {
     const type = difference.oldResourceType ?? difference.newResourceType ?? 'unknown'
@@ -33,6 +59,7 @@ export function compareTemplates(stack: string, before: Template, after: Templat
       logicalId,
       type,
       stateful: isStateful(type),
+      replicas: replicas.get(physicalName(difference.oldValue as Resource | undefined)) ?? [],
       ...(difference.oldValue && { before: difference.oldValue as Resource }),
       ...(difference.newValue && { after: difference.newValue as Resource }),
       properties: Object.entries(difference.propertyUpdates).map(

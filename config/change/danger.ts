@@ -24,6 +24,8 @@ export type ResourceChange = {
   readonly before?: Resource
   readonly after?: Resource
   readonly properties: readonly PropertyChange[]
+  /** Identifiers of the instances that followed this one before. */
+  readonly replicas: readonly string[]
 }
 
 /** A change that would lose data, a way back, or protection. */
@@ -69,6 +71,12 @@ const NAMES = [
   'BackupVaultName',
   'DBSubnetGroupName',
   'LogGroupName',
+  'DBParameterGroupName',
+  'DBProxyName',
+  'CacheSubnetGroupName',
+  'UserGroupId',
+  'UserId',
+  'GroupName',
   'Name',
 ]
 

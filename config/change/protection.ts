@@ -1,3 +1,4 @@
+import { leastCeiling } from '../storage.ts'
 import { type ChangeRule, danger, nameOf, type PropertyChange, type ResourceChange } from './danger.ts'
 
 type Judge = (before: unknown, after: unknown) => string | undefined
@@ -47,10 +48,14 @@ const JUDGES: Readonly<Record<string, Judge>> = {
         : `loses at once every recovery point older than ${days} days`,
     1,
   ),
-  'AWS::RDS::DBInstance.AllocatedStorage': lowered(
-    (from, to) => `cannot shrink from ${from} to ${to} GiB: RDS refuses, and the deployment rolls back`,
-    0,
-  ),
+  'AWS::RDS::DBInstance.AllocatedStorage': (before, after) => {
+    const [from, to] = [Number(before ?? 0), Number(after ?? 0)]
+    if (to < from)
+      return `cannot shrink from ${from} to ${to} GiB: RDS refuses, and the deployment rolls back`
+    return to < leastCeiling(from)
+      ? `cannot grow from ${from} to ${to} GiB: RDS takes a tenth more at least, which is ${leastCeiling(from)}`
+      : undefined
+  },
   'AWS::RDS::DBInstance.MaxAllocatedStorage': lowered(
     (from, to) => `may grow to ${to} GiB instead of ${from}: RDS refuses when it has grown past that already`,
     0,
@@ -59,14 +64,6 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     before !== undefined && before !== after
       ? 'stops copying its backups to the other region, where they expire'
       : undefined,
-  'AWS::RDS::DBInstance.EngineVersion': (before, after) => {
-    const [from, to] = [version(before), version(after)]
-    if (to.major < from.major || (to.major === from.major && older(to.minor, from.minor)))
-      return `cannot go back from ${before} to ${after}: RDS refuses`
-    return to.major > from.major
-      ? `is upgraded from ${from.major} to ${to.major}: an outage, no way back, and refused while logical slots exist`
-      : undefined
-  },
   'AWS::S3::Bucket.VersioningConfiguration': (before, after) =>
     field(before, 'Status') === 'Enabled' && field(after, 'Status') !== 'Enabled'
       ? 'keeps no older versions any more: an overwrite or a delete is final'
@@ -99,15 +96,6 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   'AWS::KMS::Key.KeyUsage': () => 'cannot change what it is for: KMS refuses',
   'AWS::ElastiCache::ReplicationGroup.AutomaticFailoverEnabled': turnedOff('fails over to nobody'),
   'AWS::ElastiCache::ReplicationGroup.TransitEncryptionEnabled': turnedOff('takes unencrypted connections'),
-}
-
-const older = (minor: number | undefined, than: number | undefined) =>
-  minor !== undefined && than !== undefined && minor < than
-
-/** `18.2` → 18 and 2; a major alone leaves the minor to RDS, which never goes back by itself. */
-function version(text: unknown): { major: number; minor?: number } {
-  const [major = 0, minor] = String(text).split('.').map(Number)
-  return { major, minor }
 }
 
 /** A property that protected data, the way back or the rows on the wire, and no longer does. */

@@ -45,6 +45,22 @@ export const mustNotBeReplaced: ChangeRule = change => {
     .map(property => danger(change, replaced(change, property), 'keep the value as it is', property))
 }
 
+/** A resource that holds nothing may be replaced, but not while its fixed name is taken by the one that leaves last. */
+export const mustFreeItsName: ChangeRule = change => {
+  const name = physicalName(change.before)
+  if (change.stateful || name === undefined || name !== physicalName(change.after)) return []
+  return change.properties
+    .filter(({ impact }) => impact === 'replace')
+    .map(property =>
+      danger(
+        change,
+        `${nameOf(change)} must be replaced for this, and its name is taken: the deployment fails half-way and rolls back`,
+        'keep the value as it is, or give the new one another name',
+        property,
+      ),
+    )
+}
+
 function replaces(change: ResourceChange, property: PropertyChange): boolean {
   if (property.impact === 'update') return false
   return !IN_PLACE[`${change.type}.${property.name}`]?.(property)

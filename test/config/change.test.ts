@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { compareTemplates, isStateful } from '../../bin/diff/compare.ts'
+import { compareAssemblies, compareTemplates, isStateful } from '../../bin/diff/compare.ts'
 import type { Danger, Resource } from '../../config/change/danger.ts'
 import { dangersOf } from '../../config/change.ts'
 
@@ -118,6 +118,27 @@ describe('a replacement', () => {
       ['Group', 'DBSubnetGroupName'],
       ['It', 'DBSubnetGroupName'],
     ])
+  })
+
+  test.each([
+    [
+      'AWS::RDS::DBParameterGroup',
+      'DBParameterGroupName',
+      { Family: 'postgres17' },
+      { Family: 'postgres18' },
+    ],
+    ['AWS::RDS::DBProxy', 'DBProxyName', { VpcSubnetIds: ['a'] }, { VpcSubnetIds: ['b'] }],
+    ['AWS::EC2::SecurityGroup', 'GroupName', { GroupDescription: 'one' }, { GroupDescription: 'two' }],
+    ['AWS::ElastiCache::UserGroup', 'UserGroupId', { Engine: 'redis' }, { Engine: 'valkey' }],
+  ])('of a %s is refused while its name is taken', (type, name, before, after) => {
+    expect(changing(type, { ...before, [name]: 'shop' }, { ...after, [name]: 'shop' })).toEqual([
+      expect.objectContaining({
+        property: Object.keys(before)[0],
+        consequence: expect.stringMatching(/its name is taken: the deployment fails half-way/),
+      }),
+    ])
+    expect(changing(type, { ...before, [name]: 'shop' }, { ...after, [name]: 'shop-2' })).toEqual([])
+    expect(changing(type, before, after)).toEqual([])
   })
 
   test('of what holds nothing is not cried over', () => {
@@ -281,8 +302,7 @@ describe('protection', () => {
     [DB, 'AllocatedStorage', '200', '199', /cannot shrink from 200 to 199 GiB/],
     [DB, 'MaxAllocatedStorage', 1_000, 500, /grow to 500 GiB/],
     [DB, 'AutomaticBackupReplicationRegion', 'us-west-2', undefined, /stops copying its backups/],
-    [DB, 'EngineVersion', '18.2', '18.1', /cannot go back/],
-    [DB, 'EngineVersion', '17.9', '18.1', /upgraded from 17 to 18/],
+    [DB, 'AllocatedStorage', '200', '219', /a tenth more at least, which is 220/],
     [
       'AWS::S3::Bucket',
       'VersioningConfiguration',
@@ -309,7 +329,7 @@ describe('protection', () => {
       expect.objectContaining({ property: name, consequence: expect.stringMatching(consequence) }),
     ])
     // The way back is no danger, save where no change is allowed at all.
-    if (!['KeySpec', 'ManageMasterUserPassword', 'EngineVersion'].includes(name))
+    if (!['KeySpec', 'ManageMasterUserPassword', 'AllocatedStorage'].includes(name))
       expect(changing(type, { [name]: to }, { [name]: from })).toEqual([])
   })
 
@@ -324,10 +344,54 @@ describe('protection', () => {
     })
     expect(dangers(with_('Delete'), with_('Retain'))).toEqual([])
   })
+})
 
-  test('within a minor upgrade stays', () => {
-    expect(changing(DB, PRIMARY, { ...PRIMARY, EngineVersion: '18.3' })).toEqual([])
-    expect(changing(DB, { EngineVersion: '18' }, { EngineVersion: '18.3' })).toEqual([])
+describe('a version', () => {
+  const told = (before: Properties, after: Properties) =>
+    changing(DB, { ...PRIMARY, ...before }, { ...PRIMARY, ...after }).map(danger => danger.consequence)
+
+  test.each([
+    ['18.2', '18.1'],
+    ['18.2', '17.9'],
+    ['18', '17'],
+  ])('does not go back from %s to %s', (from, to) => {
+    expect(told({ EngineVersion: from }, { EngineVersion: to })).toEqual([
+      `AWS::RDS::DBInstance "shop-prod" cannot go back from ${from} to ${to}: RDS refuses`,
+    ])
+  })
+
+  test('goes to another major only where that is allowed, and is told even then', () => {
+    expect(told({ EngineVersion: '17.9' }, { EngineVersion: '18' })).toEqual([
+      expect.stringMatching(/cannot go from 17 to 18: RDS refuses it without AllowMajorVersionUpgrade/),
+    ])
+    expect(told({ EngineVersion: '17.9' }, { EngineVersion: '18', AllowMajorVersionUpgrade: true })).toEqual([
+      expect.stringMatching(/is upgraded from 17 to 18: an outage, no way back/),
+    ])
+  })
+
+  test('of a minor kind goes up without a word, also from one that RDS chose', () => {
+    expect(told({ EngineVersion: '18.2' }, { EngineVersion: '18.3' })).toEqual([])
+    expect(told({ EngineVersion: '18' }, { EngineVersion: '18.3' })).toEqual([])
+    expect(told({ EngineVersion: '18.3' }, { EngineVersion: '18' })).toEqual([])
+  })
+
+  test('of a source goes up after its replicas, those of another region included', () => {
+    const standby = {
+      ...REPLICA,
+      SourceDBInstanceIdentifier: 'arn:aws:rds:us-east-1:111111111111:db:shop-prod',
+    }
+    const deployed = (EngineVersion: string) => ({
+      templates: new Map([
+        ['database', { Resources: { It: resource(DB, { ...PRIMARY, EngineVersion }) } }],
+        ['standby-database', { Resources: { It: resource(DB, standby) } }],
+      ]),
+      regions: new Map(),
+    })
+    const found = dangersOf(compareAssemblies(deployed('18.2'), deployed('18.3')))
+    expect(found.map(danger => danger.consequence)).toEqual([
+      'AWS::RDS::DBInstance "shop-prod" cannot go to 18.3 before its replicas: RDS refuses while one of shop-prod-read-1 is older',
+    ])
+    expect(found[0]?.hint).toContain('--engine-version 18.3 --apply-immediately')
   })
 })
 
