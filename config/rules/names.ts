@@ -1,52 +1,22 @@
-import type { EnvironmentConfig } from '../schema.ts'
 import { type Rule, when } from './rule.ts'
 
 /** CreateDBInstance: 1 to 63 letters, digits and hyphens. */
 const LONGEST_IDENTIFIER = 63
-/** CreateReplicationGroup: 1 to 40. */
-const LONGEST_CACHE = 40
-/** CreateBackupVault: 2 to 50. */
-const LONGEST_VAULT = 50
 /** S3: 3 to 63. */
 const LONGEST_BUCKET = 63
-/** `drill-<name>-<id>`: a drill's id has ten characters. */
-const DRILL_ID = 10
 
-const derived = (config: EnvironmentConfig) => [
-  {
-    name: `${config.name}-standby`,
-    most: LONGEST_IDENTIFIER,
-    what: 'the standby database',
-    used: config.standby.enabled,
-  },
-  {
-    name: `drill-${config.name}-${'x'.repeat(DRILL_ID)}`,
-    most: LONGEST_IDENTIFIER,
-    what: "a drill's copy",
-    used: true,
-  },
-  { name: config.name, most: LONGEST_CACHE, what: 'the cache', used: config.cache.enabled },
-  { name: config.name, most: LONGEST_VAULT, what: 'the backup vault', used: config.vault.enabled },
-  ...[config.region, config.standbyRegion].map(region => ({
-    name: `${config.name}-evidence-${config.account}-${region}`,
-    most: LONGEST_BUCKET,
-    what: `the bucket in ${region}`,
-    used: true,
-  })),
-]
-
-const mustFitAwsNames: Rule = config => {
-  const tooLong = derived(config).filter(({ name, most, used }) => used && name.length > most)
-  const worst = tooLong.toSorted((a, b) => b.name.length - b.most - (a.name.length - a.most))[0]
-  if (!worst) return []
-  return when(
-    true,
-    'app',
-    config.app,
-    `the name "${worst.name}" of ${worst.what} has ${worst.name.length} characters, AWS takes ${worst.most}`,
-    `shorten app or environment by ${worst.name.length - worst.most}`,
-  )
-}
+/** The longest name that is derived, in its region. What fits here fits a cache's 40 and a vault's 50 characters too. */
+const mustFitAwsNames: Rule = config =>
+  [...new Set([config.region, config.standbyRegion])].flatMap(region => {
+    const bucket = `${config.name}-evidence-${config.account}-${region}`
+    return when(
+      bucket.length > LONGEST_BUCKET,
+      'app',
+      config.app,
+      `the name "${bucket}" of a bucket has ${bucket.length} characters, AWS takes ${LONGEST_BUCKET}`,
+      `shorten app or environment by ${bucket.length - LONGEST_BUCKET}`,
+    )
+  })
 
 const replicasMustFit: Rule = config =>
   config.database.replicas.flatMap((replica, index) =>

@@ -197,7 +197,7 @@ const evidenceMustReachBack: Rule = ({ drills, evidence }) =>
 const drillWindowMustExist: Rule = ({ drills, database }) =>
   MODES.flatMap(mode =>
     when(
-      drills[mode] !== undefined && database.backup.retention < (drills[mode]?.every ?? 0),
+      database.backup.retention >= DAY && database.backup.retention < (drills[mode]?.every ?? 0),
       `drills['${mode}'].every`,
       writeDuration(drills[mode]?.every ?? 0),
       `backups are kept ${writeDuration(database.backup.retention)}: most of them would expire without ever having been restored`,

@@ -108,18 +108,17 @@ const vaultMustNotMeetMaintenance: Rule = ({ database, vault }) => {
   )
 }
 
-const retentionMustBeOneTo35Days: Rule = ({ database: { backup } }) =>
+const backupsMustBeKeptADayOrMore: Rule = ({ database: { backup } }) =>
   when(
-    backup.retention < DAY || backup.retention > 35 * DAY,
+    backup.retention < DAY || backup.retention > 35 * DAY || backup.retention % DAY !== 0,
     'database.backup.retention',
     writeDuration(backup.retention),
-    'RDS keeps automated backups 1 to 35 days; without them there is no point-in-time recovery, no replica and no drill',
+    'RDS keeps automated backups 1 to 35 whole days; without them there is no point-in-time recovery, no replica and no drill',
     'use "14d"',
   )
 
 const retentionsMustBeWholeDays: Rule = config => {
   const retentions: [string, number][] = [
-    ['database.backup.retention', config.database.backup.retention],
     ...(config.archive.enabled ? [['archive.retention', config.archive.retention] as [string, number]] : []),
     ...(config.vault.enabled ? [['vault.retention', config.vault.retention] as [string, number]] : []),
     ['evidence.retention', config.evidence.retention],
@@ -129,7 +128,7 @@ const retentionsMustBeWholeDays: Rule = config => {
       seconds % DAY !== 0 || seconds < DAY,
       path,
       writeDuration(seconds),
-      'a retention is counted in whole days, at least one: backups, Object Lock and vault locks know nothing shorter',
+      'a retention is counted in whole days, at least one: Object Lock and vault locks know nothing shorter',
       `use "${Math.max(1, Math.ceil(seconds / DAY))}d"`,
     ),
   )
@@ -179,7 +178,7 @@ export const TIME: readonly Rule[] = [
   windowsMustNotMeet,
   vaultMustNotMeetTheBackup,
   vaultMustNotMeetMaintenance,
-  retentionMustBeOneTo35Days,
+  backupsMustBeKeptADayOrMore,
   retentionsMustBeWholeDays,
   locksMustEnd,
   archiveMustOutliveBackups,

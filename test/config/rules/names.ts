@@ -6,7 +6,7 @@ export const NAMES: readonly Case[] = [
     { app: 'a23456789012345678901234567' },
     { app: 'a2345678901234567890123456' },
     'app',
-    /"a23.*-prod-evidence-111111111111-us-east-1" of the bucket in us-east-1 has 64 characters, AWS takes 63/,
+    /"a23.*-prod-evidence-111111111111-us-east-1" of a bucket has 64 characters, AWS takes 63/,
   ],
   [
     'refuses a replica whose identifier RDS would not take',

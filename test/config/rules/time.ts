@@ -95,14 +95,21 @@ export const TIME: readonly Case[] = [
     { database: { backup: { retention: '0d' } } },
     { database: { backup: { retention: '1d' } }, drills: { 'bad-write': { every: '1d' } } },
     'database.backup.retention',
-    /1 to 35 days/,
+    /1 to 35 whole days/,
   ],
   [
     'refuses to keep backups longer than RDS does',
     { database: { backup: { retention: '36d' } }, archive: { retention: '36d' } },
     { database: { backup: { retention: '35d' } }, archive: { retention: '35d' } },
     'database.backup.retention',
-    /1 to 35 days/,
+    /1 to 35 whole days/,
+  ],
+  [
+    'refuses to keep backups a day and a half',
+    { database: { backup: { retention: '36h' } }, drills: { 'bad-write': { every: '1d' } } },
+    { database: { backup: { retention: '48h' } }, drills: { 'bad-write': { every: '1d' } } },
+    'database.backup.retention',
+    /1 to 35 whole days/,
   ],
   [
     'refuses a retention of a day and a half',
