@@ -69,35 +69,83 @@ const SCHEDULE: Schedule = {
     maximumEventAge: 60,
   },
   deleteWhenDone: false,
-  createdAt: Date.now() - 59_900,
+  createdAt: Date.parse('2026-11-20T10:00:00Z'),
   changedAt: 0,
 }
 
-test('starts its target when due, tries a refused start again, and stays still while paused', async () => {
-  const folder = temporaryFolder()
+function schedulerOver(path: string, refusals = 0) {
+  const time = { now: Date.parse('2026-11-20T10:00:00Z') }
   const started: string[] = []
   const reports: string[] = []
-  let refuse = 1
+  let refuse = refusals
   const scheduler = new Scheduler({
-    schedules: openCollection(`${folder.path}/schedules.json`),
-    groups: openCollection(`${folder.path}/groups.json`),
-    clock: Date.now,
+    schedules: openCollection(`${path}/schedules.json`),
+    groups: openCollection(`${path}/groups.json`),
+    clock: () => time.now,
     start: (_region, _target, input) => {
       if (refuse-- > 0) throw new Error('not allowed')
       started.push(input)
     },
     report: text => reports.push(text),
   })
+  const to = (at: string) => {
+    time.now = Date.parse(at)
+    scheduler.rearm()
+  }
+  return { scheduler, started, reports, to }
+}
+
+test('starts a new rate at once and then by its interval, a cron and a rate with a start when they say', async () => {
+  const folder = temporaryFolder()
+  const { scheduler, started, to } = schedulerOver(folder.path)
+  const startAt = Date.parse('2026-11-20T10:00:30Z')
+  scheduler.put(SCHEDULE)
+  scheduler.put({ ...SCHEDULE, name: 'later', startAt, target: { ...SCHEDULE.target, input: 'later' } })
+  scheduler.put({
+    ...SCHEDULE,
+    name: 'hourly',
+    expression: 'cron(30 * * * ? *)',
+    target: { ...SCHEDULE.target, input: 'hourly' },
+  })
+  await until(() => started[0])
+  expect(started).toEqual(['{"at":"2026-11-20T10:00:00Z"}'])
+  // A change is no beginning.
+  scheduler.put({ ...SCHEDULE, description: 'changed' })
+  to('2026-11-20T10:00:31Z')
+  await until(() => started[1])
+  to('2026-11-20T10:01:00Z')
+  await until(() => started[2])
+  expect(started).toEqual(['{"at":"2026-11-20T10:00:00Z"}', 'later', '{"at":"2026-11-20T10:01:00Z"}'])
+  scheduler.stop()
+  folder.remove()
+})
+
+test('tries a refused start again', async () => {
+  const folder = temporaryFolder()
+  const { scheduler, started, reports } = schedulerOver(folder.path, 1)
   scheduler.put(SCHEDULE)
   await until(() => started[0])
-  expect(JSON.parse(started[0]!).at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   expect(reports).toEqual(['schedule beat: not allowed; tried again'])
+  scheduler.stop()
+  folder.remove()
+})
+
+test('stays still while paused, and leaves out what came due meanwhile', async () => {
+  const folder = temporaryFolder()
+  const { scheduler, started, to } = schedulerOver(folder.path)
   scheduler.pause()
-  scheduler.put({ ...SCHEDULE, name: 'paused', createdAt: Date.now() - 59_900 })
-  await new Promise(resolve => setTimeout(resolve, 300))
-  expect(started).toHaveLength(1)
-  await scheduler.runNow('us-east-1', 'default', 'paused')
-  expect(started).toHaveLength(2)
+  scheduler.put({ ...SCHEDULE, target: { ...SCHEDULE.target, input: 'left out' } })
+  to('2026-11-20T10:00:30Z')
+  await scheduler.runNow('us-east-1', 'default', 'beat')
+  scheduler.resume()
+  // One that begins now shows that the moment has passed.
+  scheduler.put({ ...SCHEDULE, name: 'new', createdAt: Date.parse('2026-11-20T10:00:30Z') })
+  await until(() => started[1])
+  expect(started).toEqual(['left out', '{"at":"2026-11-20T10:00:30Z"}'])
+  expect(scheduler.all().map(({ next }) => next)).toEqual([
+    Date.parse('2026-11-20T10:01:00Z'),
+    Date.parse('2026-11-20T10:01:30Z'),
+  ])
   scheduler.stop()
   folder.remove()
 })

@@ -10,7 +10,11 @@ export function scheduleProvisioners(
 ): Record<string, Provisioner> {
   const put = async (desired: Desired): Promise<Physical> => {
     const Name = String(desired.properties.Name ?? nameWithin(desired, 64))
-    const schedule = readSchedule({ ...desired.properties, Name } as CreateScheduleInput, desired)
+    const schedule = readSchedule(
+      { ...desired.properties, Name } as CreateScheduleInput,
+      desired,
+      scheduler.now(),
+    )
     const known = scheduler
       .all()
       .find(
@@ -38,7 +42,7 @@ export function scheduleProvisioners(
         const { properties, region, account } = desired
         const name = String(properties.Name ?? nameWithin(desired, 64))
         const key = `${region}/${name}`
-        if (!groups.has(key)) groups.set(key, { region, account, name, createdAt: Date.now() })
+        if (!groups.has(key)) groups.set(key, { region, account, name, createdAt: scheduler.now() })
         return { ref: name, attributes: { Arn: groupArn({ region, account }, name), State: 'ACTIVE' } }
       },
       update: async (desired, before) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Collection } from '../../state/collection.ts'
 import { WireError } from '../../wire/call.ts'
 import { parseExpression, type Recurrence } from './expression.ts'
+import { createTimetable, type Timetable } from './timetable.ts'
 
 /** A schedule as it is kept. Times are milliseconds since the epoch. */
 export type Schedule = {
@@ -44,50 +45,59 @@ export type SchedulerDeps = {
   readonly report: (text: string) => void
 }
 
-const MAX_TIMER_MS = 2_000_000_000
 const RETRY_MS = 1_000
 
-/** Starts what is due, by the real clock. What came due while the twin was down is not made up for: its next run is. */
+/** Starts what is due, by the twin's clock. What came due while the twin was down is not made up for: its next run is. */
 export class Scheduler {
   readonly #deps: SchedulerDeps
-  readonly #next = new Map<string, number>()
+  readonly #timetable: Timetable
   readonly #recurrences = new Map<string, Recurrence>()
-  #timer: NodeJS.Timeout | undefined
   #paused: boolean
   #stopped = false
 
   constructor(deps: SchedulerDeps, paused = false) {
     this.#deps = deps
     this.#paused = paused
+    this.#timetable = createTimetable(deps.clock, (key, at) => this.#fire(key, at))
+    if (paused) this.#timetable.pause()
     for (const schedule of deps.schedules.values()) this.#plan(schedule)
-    this.#arm()
   }
 
   get paused(): boolean {
     return this.#paused
   }
 
+  /** The time by which schedules are made and started, in milliseconds. */
+  now(): number {
+    return this.#deps.clock()
+  }
+
   /** Nothing starts until `resume`; what comes due meanwhile is left out. */
   pause(): void {
     this.#paused = true
-    clearTimeout(this.#timer)
+    this.#timetable.pause()
   }
 
   resume(): void {
     this.#paused = false
     for (const schedule of this.#deps.schedules.values()) this.#plan(schedule)
-    this.#arm()
+    this.#timetable.resume()
+  }
+
+  /** The clock was moved: what is overdue by it starts. */
+  rearm(): void {
+    this.#timetable.rearm()
   }
 
   stop(): void {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#timetable.stop()
   }
 
   all(): { readonly schedule: Schedule; readonly next: number | undefined }[] {
     return this.#deps.schedules
       .values()
-      .map(schedule => ({ schedule, next: this.#next.get(keyOf(schedule)) }))
+      .map(schedule => ({ schedule, next: this.#timetable.due(keyOf(schedule)) }))
   }
 
   /** @throws WireError ResourceNotFoundException */
@@ -97,7 +107,10 @@ export class Scheduler {
     return schedule
   }
 
-  /** Creates or changes. @throws WireError ValidationException, ResourceNotFoundException */
+  /**
+   * Creates or changes. A new rate without a start runs at once, as in EventBridge.
+   * @throws WireError ValidationException, ResourceNotFoundException
+   */
   put(schedule: Schedule): void {
     parseExpression(schedule.expression, schedule.timezone)
     if (schedule.group !== 'default' && !this.#deps.groups.has(`${schedule.region}/${schedule.group}`))
@@ -111,56 +124,44 @@ export class Scheduler {
         'ValidationException',
         `the twin starts Lambda functions only, not ${schedule.target.arn}`,
       )
-    this.#deps.schedules.set(keyOf(schedule), schedule)
-    this.#recurrences.delete(keyOf(schedule))
-    this.#plan(schedule)
-    this.#arm()
+    const key = keyOf(schedule)
+    const isNew = !this.#deps.schedules.has(key)
+    this.#deps.schedules.set(key, schedule)
+    this.#recurrences.delete(key)
+    // A rate is due at its beginning, which for a new one is this moment.
+    this.#plan(schedule, isNew ? schedule.createdAt - 1 : this.now())
   }
 
   remove(region: string, group: string, name: string): void {
     const key = keyOf({ region, group, name })
     this.#deps.schedules.delete(key)
-    this.#next.delete(key)
+    this.#timetable.set(key, undefined)
     this.#recurrences.delete(key)
   }
 
   /** Starts a schedule's target at once, whatever the clock says. Throws what the target or IAM says. */
   async runNow(region: string, group: string, name: string): Promise<void> {
     const schedule = this.get(region, group, name)
-    await this.#start(schedule, this.#deps.clock(), 1)
+    await this.#start(schedule, this.now(), 1)
   }
 
-  #plan(schedule: Schedule): void {
+  #plan(schedule: Schedule, from = this.now()): void {
     const key = keyOf(schedule)
     const recurrence = this.#recurrences.get(key) ?? parseExpression(schedule.expression, schedule.timezone)
     this.#recurrences.set(key, recurrence)
-    const now = this.#deps.clock()
-    const after = Math.max(now, (schedule.startAt ?? 0) - 1)
+    const after = Math.max(from, (schedule.startAt ?? 0) - 1)
     const next = recurrence(after, schedule.startAt ?? schedule.createdAt)
-    if (!schedule.enabled || next === undefined || (schedule.endAt !== undefined && next > schedule.endAt))
-      this.#next.delete(key)
-    else this.#next.set(key, next)
+    const isOver = next !== undefined && schedule.endAt !== undefined && next > schedule.endAt
+    this.#timetable.set(key, schedule.enabled && !isOver ? next : undefined)
   }
 
-  #arm(): void {
-    clearTimeout(this.#timer)
-    const due = Math.min(...this.#next.values())
-    if (this.#paused || this.#stopped || !Number.isFinite(due)) return
-    const wait = Math.min(MAX_TIMER_MS, Math.max(0, due - this.#deps.clock()))
-    this.#timer = setTimeout(() => this.#fire(), wait)
-  }
-
-  #fire(): void {
-    const now = this.#deps.clock()
-    for (const [key, at] of [...this.#next]) {
-      const schedule = this.#deps.schedules.get(key)
-      if (at > now || !schedule) continue
-      this.#plan(schedule)
-      void this.#attempts(schedule, at)
-      if (schedule.deleteWhenDone && !this.#next.has(key))
-        this.remove(schedule.region, schedule.group, schedule.name)
-    }
-    this.#arm()
+  #fire(key: string, at: number): void {
+    const schedule = this.#deps.schedules.get(key)
+    if (!schedule) return
+    this.#plan(schedule)
+    void this.#attempts(schedule, at)
+    if (schedule.deleteWhenDone && this.#timetable.due(key) === undefined)
+      this.remove(schedule.region, schedule.group, schedule.name)
   }
 
   async #attempts(schedule: Schedule, at: number): Promise<void> {
@@ -168,7 +169,7 @@ export class Scheduler {
       try {
         return await this.#start(schedule, at, attempt)
       } catch (error) {
-        const old = this.#deps.clock() - at > schedule.target.maximumEventAge * 1_000
+        const old = this.now() - at > schedule.target.maximumEventAge * 1_000
         const last = attempt > schedule.target.maximumRetryAttempts || old
         this.#deps.report(
           `schedule ${schedule.name}: ${(error as Error).message}${last ? '; given up' : '; tried again'}`,

@@ -45,7 +45,7 @@ export function createSchedulerService(scheduler: Scheduler, groups: SchedulerDe
             )
         )
           throw new WireError('ConflictException', `Schedule ${input.Name} already exists.`, 409)
-        const schedule = readSchedule(input, call)
+        const schedule = readSchedule(input, call, scheduler.now())
         scheduler.put(schedule)
         return { ScheduleArn: scheduleArn(schedule) }
       },
@@ -54,7 +54,7 @@ export function createSchedulerService(scheduler: Scheduler, groups: SchedulerDe
       questions: withRole('UpdateSchedule'),
       run: (input: CreateScheduleInput, call) => {
         const before = find(input, call)
-        const schedule = { ...readSchedule(input, call), createdAt: before.createdAt }
+        const schedule = { ...readSchedule(input, call, scheduler.now()), createdAt: before.createdAt }
         scheduler.put(schedule)
         return { ScheduleArn: scheduleArn(schedule) }
       },
@@ -115,7 +115,7 @@ export function createSchedulerService(scheduler: Scheduler, groups: SchedulerDe
           region: call.region,
           account: call.account,
           name,
-          createdAt: Date.now(),
+          createdAt: scheduler.now(),
         })
         return { ScheduleGroupArn: groupArn(call, name) }
       },
@@ -129,15 +129,15 @@ export function groupArn({ region, account }: Pick<Call, 'region' | 'account'>, 
   return `arn:aws:scheduler:${region}:${account}:schedule-group/${name}`
 }
 
-/** A schedule from the shape that the API and CloudFormation share. */
+/** A schedule from the shape that the API and CloudFormation share, made at `now` (milliseconds). */
 export function readSchedule(
   input: CreateScheduleInput,
   { region, account }: Pick<Call, 'region' | 'account'>,
+  now: number,
 ): Schedule {
   const { Target: target, FlexibleTimeWindow: window } = input
   if (!target?.Arn || !target.RoleArn)
     throw new WireError('ValidationException', 'Target must have an Arn and a RoleArn.')
-  const now = Date.now()
   return {
     region,
     account,
