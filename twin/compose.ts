@@ -165,6 +165,7 @@ export async function composeServices(
     ...base('backup'),
     // The snapshots are RDS's, and RDS is put together further down.
     snapshots: snapshotsOver((...call) => api(...call)),
+    report: log,
   })
   const elasticache = createElastiCache({
     ...base('elasticache'),
@@ -350,7 +351,7 @@ export async function composeServices(
     createSchedulerService(scheduler, scheduleGroups),
   ]
   const api = apiOver(services, account, identities)
-  const parts = { api, regions, faults, lambda, scheduler, rds, s3, resources, lost, clock }
+  const parts = { api, regions, faults, lambda, scheduler, backup, rds, s3, resources, lost, clock }
   return {
     services,
     identities,
@@ -385,19 +386,24 @@ export async function composeServices(
     resume: async () => {
       await rds.open()
       await elasticache.open()
-      ticking = setInterval(() => cloudwatch.tick(), ALARM_TICK_MS)
+      ticking = setInterval(() => {
+        cloudwatch.tick()
+        void backup.expire()
+      }, ALARM_TICK_MS)
       lambda.resume()
-      if (!options.pauseSchedules) scheduler.resume()
+      if (options.pauseSchedules) return
+      scheduler.resume()
+      backup.plans.resume()
     },
     status: () => readStatus(parts),
     stop: async () => {
       clearInterval(ticking)
       scheduler.stop()
+      await backup.close()
       await lambda.stop()
       await elasticache.close()
       await rds.close()
       await cloudwatch.settle()
-      await backup.settle()
       await sns.settle()
       s3.close()
     },

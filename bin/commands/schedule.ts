@@ -6,6 +6,7 @@ const EXAMPLES = `
 Examples:
   holdfast schedule list
   holdfast schedule run heartbeat   now, whatever the clock says
+  holdfast schedule run daily       a rule of the backup plan
   holdfast schedule pause
   holdfast schedule resume`
 
@@ -15,7 +16,7 @@ type Options = { env?: string; region?: string; json?: boolean }
 export const register: Verb = program => {
   const schedule = program
     .command('schedule')
-    .description("the twin's schedules: list, run one now, pause all, resume")
+    .description("the twin's schedules and backup plans: list, run one now, pause all, resume")
     .addHelpText('after', EXAMPLES)
   const command = (usage: string, description: string) =>
     schedule

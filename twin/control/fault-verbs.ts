@@ -46,7 +46,7 @@ export function faultVerbs(parts: Parts): Record<string, Verb> {
       if (id !== undefined && !faults.list().some(fault => fault.id === id))
         throw new Error(`there is no fault ${id}\nHINT: holdfast fault list`)
       faults.clear(id)
-      if (id === undefined) faults.skewClock(0)
+      if (id === undefined) skewClock(parts, 0)
       return null
     },
     injure: (injury: Injury) => injure(parts, injury),
@@ -96,9 +96,16 @@ async function injure(parts: Parts, injury: Injury): Promise<string> {
         if (fault.region === injury.region && fault.effect.kind === 'hang') faults.clear(fault.id)
       return `${injury.region} is back`
     case 'skew-clock':
-      faults.skewClock(injury.seconds * 1_000)
+      skewClock(parts, injury.seconds)
       return `the twin's clock is ${injury.seconds} s off`
   }
+}
+
+// What is overdue by the clock that was moved happens now.
+function skewClock({ faults, scheduler, backup }: Parts, seconds: number): void {
+  faults.skewClock(seconds * 1_000)
+  scheduler.rearm()
+  backup.plans.rearm()
 }
 
 function segmentOf(injury: { readonly segment?: string }) {

@@ -1,6 +1,7 @@
 import type { Api } from '../deploy/provision/api.ts'
 import type { Stored } from '../deploy/provisioner.ts'
 import type { Lambda } from '../lambda/lambda.ts'
+import type { BackupService } from '../services/backup/service.ts'
 import type { TwinRds } from '../services/rds/rds.ts'
 import type { S3Service } from '../services/s3/service.ts'
 import type { Scheduler } from '../services/scheduler/scheduler.ts'
@@ -14,6 +15,7 @@ export type Parts = {
   readonly faults: Faults
   readonly lambda: Lambda
   readonly scheduler: Scheduler
+  readonly backup: BackupService
   readonly rds: TwinRds
   readonly s3: S3Service
   readonly resources: Collection<Stored>

@@ -1,9 +1,7 @@
-import * as backup from '@aws-sdk/client-backup'
 import * as cloudformation from '@aws-sdk/client-cloudformation'
 import * as logs from '@aws-sdk/client-cloudwatch-logs'
 import * as route53 from '@aws-sdk/client-route-53'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type BackupService, createBackup } from '../../../twin/services/backup/service.ts'
 import { createCloudFormation } from '../../../twin/services/cloudformation/service.ts'
 import { createLogs, type LogsService } from '../../../twin/services/logs/service.ts'
 import { createRoute53 } from '../../../twin/services/route53/service.ts'
@@ -13,10 +11,7 @@ import { listenerWith } from '../../support/wire.ts'
 const bench = workbench()
 const lines: string[] = []
 const unwell = new Set<string>()
-const removed: string[] = []
-let takenBefore = 0
 let journal: LogsService
-let vaults: BackupService
 let twin: Awaited<ReturnType<typeof listenerWith>>
 const clients: { destroy(): void }[] = []
 const made = <T extends { destroy(): void }>(client: T): T => {
@@ -26,23 +21,6 @@ const made = <T extends { destroy(): void }>(client: T): T => {
 
 beforeAll(async () => {
   journal = createLogs({ ...bench.dependencies('logs'), dir: bench.dir, onLine: line => lines.push(line) })
-  vaults = createBackup({
-    ...bench.dependencies('backup'),
-    snapshots: {
-      take: async (resource, name) => {
-        if (resource.endsWith('none')) throw new Error('there is no such database')
-        takenBefore++
-        return { arn: `arn:aws:rds:eu-west-1:111122223333:snapshot:${name}`, bytes: 100 }
-      },
-      copy: async (_, region, __, name) => ({
-        arn: `arn:aws:rds:${region}:111122223333:snapshot:${name}`,
-        bytes: 100,
-      }),
-      remove: async arn => {
-        removed.push(arn)
-      },
-    },
-  })
   const names = createRoute53({
     ...bench.dependencies('route53'),
     isHealthy: config => !unwell.has(config.AlarmIdentifier?.Name ?? ''),
@@ -66,7 +44,7 @@ beforeAll(async () => {
           ]
         : [],
   })
-  twin = await listenerWith([journal.service, vaults.service, names.service, stacks])
+  twin = await listenerWith([journal.service, names.service, stacks])
 })
 
 afterAll(async () => {
@@ -189,85 +167,6 @@ describe('stacks', () => {
     ).rejects.toMatchObject({
       name: 'ValidationError',
       message: 'Stack with id none does not exist',
-    })
-  })
-})
-
-describe('a locked vault', () => {
-  test('takes backups and their copies, and gives none up before its time', async () => {
-    const client = made(new backup.BackupClient(twin.config()))
-    const there = made(new backup.BackupClient(twin.config('eu-central-1')))
-    await client.send(
-      new backup.CreateBackupVaultCommand({ BackupVaultName: 'shop', EncryptionKeyArn: 'arn:aws:kms:x' }),
-    )
-    await there.send(new backup.CreateBackupVaultCommand({ BackupVaultName: 'shop' }))
-    await client.send(
-      new backup.PutBackupVaultLockConfigurationCommand({
-        BackupVaultName: 'shop',
-        MinRetentionDays: 7,
-        MaxRetentionDays: 35,
-        ChangeableForDays: 3,
-      }),
-    )
-    const at = {
-      BackupVaultName: 'shop',
-      IamRoleArn: 'arn:aws:iam::111122223333:role/backup',
-      ResourceArn: 'arn:aws:rds:eu-west-1:111122223333:db:shop',
-    }
-    const start = (DeleteAfterDays: number, rest: object = {}) =>
-      client.send(new backup.StartBackupJobCommand({ ...at, Lifecycle: { DeleteAfterDays }, ...rest }))
-    expect(await code(start(1))).toBe('InvalidParameterValueException')
-    const { BackupJobId } = await start(7)
-    await vaults.settle()
-    const job = await client.send(new backup.DescribeBackupJobCommand({ BackupJobId }))
-    expect(job.State).toBe('COMPLETED')
-    expect(takenBefore).toBe(1)
-    const { RecoveryPoints } = await client.send(
-      new backup.ListRecoveryPointsByBackupVaultCommand({ BackupVaultName: 'shop' }),
-    )
-    expect(RecoveryPoints).toMatchObject([
-      {
-        RecoveryPointArn: `arn:aws:rds:eu-west-1:111122223333:snapshot:awsbackup:job-${BackupJobId}`,
-        ResourceArn: at.ResourceArn,
-        CalculatedLifecycle: { DeleteAt: new Date('2026-11-27T10:00:00Z') },
-      },
-    ])
-    const RecoveryPointArn = RecoveryPoints![0]!.RecoveryPointArn!
-    await client.send(
-      new backup.StartCopyJobCommand({
-        RecoveryPointArn,
-        SourceBackupVaultName: 'shop',
-        DestinationBackupVaultArn: 'arn:aws:backup:eu-central-1:111122223333:backup-vault:shop',
-        IamRoleArn: at.IamRoleArn,
-      }),
-    )
-    await vaults.settle()
-    expect(
-      await there.send(new backup.DescribeBackupVaultCommand({ BackupVaultName: 'shop' })),
-    ).toMatchObject({
-      NumberOfRecoveryPoints: 1,
-      Locked: false,
-    })
-    const remove = () =>
-      code(client.send(new backup.DeleteRecoveryPointCommand({ BackupVaultName: 'shop', RecoveryPointArn })))
-    expect(await remove()).toBe('InvalidRequestException')
-    bench.time.now += 4 * 86_400_000
-    const unlock = new backup.DeleteBackupVaultLockConfigurationCommand({ BackupVaultName: 'shop' })
-    expect(await code(client.send(unlock))).toBe('InvalidRequestException')
-    bench.time.now += 4 * 86_400_000
-    expect(await remove()).toBe('no error')
-    expect(removed).toEqual([RecoveryPointArn])
-  })
-
-  test('says why a job failed', async () => {
-    const client = made(new backup.BackupClient(twin.config('eu-central-1')))
-    const { BackupJobId } = await client.send(
-      new backup.StartBackupJobCommand({ BackupVaultName: 'shop', IamRoleArn: 'r', ResourceArn: 'arn:none' }),
-    )
-    await vaults.settle()
-    expect(await client.send(new backup.DescribeBackupJobCommand({ BackupJobId }))).toMatchObject({
-      State: 'FAILED',
-      StatusMessage: 'there is no such database',
     })
   })
 })

@@ -44,7 +44,10 @@ export function jobOperations(backups: Backups): Record<string, Operation> {
   return {
     StartBackupJob: {
       questions: onVault(backups, 'backup:StartBackupJob'),
-      run: (input: StartBackupJobCommandInput, call) => startBackup(backups, input, call),
+      run: (input: StartBackupJobCommandInput, call) => {
+        const { job } = startBackup(backups, input, call)
+        return { BackupJobId: job.id, CreationDate: new Date(job.createdAt) }
+      },
     },
     StartCopyJob: {
       questions: (input: StartCopyJobCommandInput) => [
@@ -54,7 +57,10 @@ export function jobOperations(backups: Backups): Record<string, Operation> {
           resource: requireVaultByArn(backups, input.DestinationBackupVaultArn).arn,
         },
       ],
-      run: (input: StartCopyJobCommandInput, call) => startCopy(backups, input, call),
+      run: (input: StartCopyJobCommandInput, call) => {
+        const { job } = startCopy(backups, input, call)
+        return { CopyJobId: job.id, CreationDate: new Date(job.createdAt) }
+      },
     },
     DescribeBackupJob: {
       questions: () => anywhere('backup:DescribeBackupJob'),

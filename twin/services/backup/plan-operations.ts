@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { BackupPlanInput, BackupSelection } from '@aws-sdk/client-backup'
 import { type Call, type Operation, WireError } from '../../wire/call.ts'
 import { anywhere } from '../dependencies.ts'
+import { type PlanRuns, recurrenceOf, resourcesOf } from './plan-runs.ts'
 import { type Backups, type Plan, requireVault } from './vaults.ts'
 
-/** The operations on plans and selections. */
-export function planOperations(backups: Backups): Record<string, Operation> {
+/** The operations on plans and selections; a plan that is there runs by itself. */
+export function planOperations(backups: Backups, runs: PlanRuns): Record<string, Operation> {
   const planArn = (region: string, id: string) =>
     `arn:aws:backup:${region}:${backups.account}:backup-plan:${id}`
   const on = (action: string) => (input: { BackupPlanId?: string }, call: Call) => [
@@ -23,15 +24,20 @@ export function planOperations(backups: Backups): Record<string, Operation> {
         const id = randomUUID()
         const createdAt = new Date(backups.clock()).toISOString()
         const plan = input.BackupPlan as BackupPlanInput
-        for (const rule of plan.Rules ?? []) requireVault(backups, rule.TargetBackupVaultName, call.region)
-        backups.plans.set(id, {
+        for (const rule of plan.Rules ?? []) {
+          requireVault(backups, rule.TargetBackupVaultName, call.region)
+          recurrenceOf(rule)
+        }
+        const made: Plan = {
           id,
           arn: planArn(call.region, id),
           region: call.region,
           plan,
           createdAt,
           selections: {},
-        })
+        }
+        backups.plans.set(id, made)
+        runs.put(made)
         return {
           BackupPlanId: id,
           BackupPlanArn: planArn(call.region, id),
@@ -70,8 +76,10 @@ export function planOperations(backups: Backups): Record<string, Operation> {
     DeleteBackupPlan: {
       questions: on('backup:DeleteBackupPlan'),
       run: (input: { BackupPlanId?: string }) => {
-        const { id, arn } = requirePlan(input.BackupPlanId)
+        const found = requirePlan(input.BackupPlanId)
+        const { id, arn } = found
         backups.plans.delete(id)
+        runs.remove(found)
         return { BackupPlanId: id, BackupPlanArn: arn, DeletionDate: new Date(backups.clock()) }
       },
     },
@@ -80,10 +88,9 @@ export function planOperations(backups: Backups): Record<string, Operation> {
       run: (input: { BackupPlanId?: string; BackupSelection?: BackupSelection }) => {
         const plan = requirePlan(input.BackupPlanId)
         const id = randomUUID()
-        backups.plans.set(plan.id, {
-          ...plan,
-          selections: { ...plan.selections, [id]: input.BackupSelection as BackupSelection },
-        })
+        const selection = input.BackupSelection as BackupSelection
+        resourcesOf(selection)
+        backups.plans.set(plan.id, { ...plan, selections: { ...plan.selections, [id]: selection } })
         return { SelectionId: id, BackupPlanId: plan.id, CreationDate: new Date(backups.clock()) }
       },
     },

@@ -1,35 +1,39 @@
-import type {
-  BackupSelection,
-  StartBackupJobCommandInput,
-  StartCopyJobCommandInput,
-} from '@aws-sdk/client-backup'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as schemas from '@aws-sdk/client-backup'
 import type { Service } from '../../wire/call.ts'
 import type { ServiceDependencies } from '../dependencies.ts'
 import { jobOperations } from './job-operations.ts'
-import { startBackup, startCopy } from './jobs.ts'
+import { failInterrupted } from './jobs.ts'
 import { planOperations } from './plan-operations.ts'
+import { type PlanRuns, planRuns } from './plan-runs.ts'
 import { pointOperations } from './point-operations.ts'
 import { vaultOperations } from './vault-operations.ts'
 import type { Backups, Job, Plan, RecoveryPoint, Snapshots, Vault } from './vaults.ts'
 
-export type BackupDependencies = ServiceDependencies & { readonly snapshots: Snapshots }
+export type BackupDependencies = ServiceDependencies & {
+  readonly snapshots: Snapshots
+  /** Told of a run that could not even begin. */
+  readonly report: (text: string) => void
+}
 
 /** The twin's AWS Backup, with what the rest of the twin asks of it. */
 export type BackupService = {
   readonly service: Service
+  readonly plans: PlanRuns
   policyOf(arn: string): unknown
-  /** Does now what each rule of a plan would do by its schedule: a backup of every selected resource, then its copies. */
-  runPlan(planId: string, resourcesOf: (selection: BackupSelection) => readonly string[]): Promise<void>
-  /** Deletes what is past its retention. */
+  /** Removes the recovery points whose retention is over; to be asked now and then. */
   expire(): Promise<void>
   /** Resolves when no job is under way. */
   settle(): Promise<void>
+  /** Starts nothing any more and waits a moment for what is under way; what does not end then has failed. */
+  close(): Promise<void>
 }
 
-/** The AWS Backup of one twin, all regions. */
+const CLOSE_MS = 5_000
+
+/** The AWS Backup of one twin, all regions. Its plans stand still until they are resumed. */
 export function createBackup(dependencies: BackupDependencies): BackupService {
-  const { account, clock, open, snapshots } = dependencies
+  const { account, clock, open, snapshots, report } = dependencies
   const backups: Backups = {
     account,
     clock,
@@ -40,6 +44,9 @@ export function createBackup(dependencies: BackupDependencies): BackupService {
     plans: open<Plan>('plans'),
     underWay: new Set(),
   }
+  failInterrupted(backups)
+  const plans = planRuns(backups, report)
+  let expiring: Promise<void> | undefined
   const settle = async () => {
     while (backups.underWay.size > 0) await Promise.all(backups.underWay)
   }
@@ -52,62 +59,33 @@ export function createBackup(dependencies: BackupDependencies): BackupService {
         ...vaultOperations(backups),
         ...pointOperations(backups),
         ...jobOperations(backups),
-        ...planOperations(backups),
+        ...planOperations(backups, plans),
       },
     },
+    plans,
     policyOf: arn => backups.vaults.values().find(vault => vault.arn === arn)?.policy,
-    runPlan: (planId, resourcesOf) => runPlan(backups, planId, resourcesOf, settle),
-    expire: async () => {
-      for (const point of backups.points.values()) {
-        if (point.deleteAt === undefined || Date.parse(point.deleteAt) > clock()) continue
-        await snapshots.remove(point.arn)
-        backups.points.delete(point.arn)
-      }
+    expire: () => {
+      expiring ??= expire(backups, report).finally(() => {
+        expiring = undefined
+      })
+      return expiring
     },
     settle,
+    close: async () => {
+      plans.stop()
+      await Promise.race([Promise.all([expiring, settle()]), sleep(CLOSE_MS, undefined, { ref: false })])
+    },
   }
 }
 
-async function runPlan(
-  backups: Backups,
-  planId: string,
-  resourcesOf: (selection: BackupSelection) => readonly string[],
-  settle: () => Promise<void>,
-): Promise<void> {
-  const found = backups.plans.get(planId)
-  if (!found) throw new Error(`there is no backup plan ${planId}. HINT: list the plans`)
-  for (const rule of found.plan.Rules ?? []) {
-    for (const selection of Object.values(found.selections)) {
-      for (const ResourceArn of resourcesOf(selection)) {
-        const roles = { IamRoleArn: selection.IamRoleArn }
-        const lifecycle = rule.Lifecycle && { Lifecycle: rule.Lifecycle }
-        const { BackupJobId } = startBackup(
-          backups,
-          {
-            BackupVaultName: rule.TargetBackupVaultName,
-            ResourceArn,
-            ...roles,
-            ...lifecycle,
-          } as StartBackupJobCommandInput,
-          found,
-        )
-        await settle()
-        const RecoveryPointArn = backups.jobs.get(BackupJobId)?.recoveryPointArn
-        for (const copy of RecoveryPointArn ? (rule.CopyActions ?? []) : []) {
-          startCopy(
-            backups,
-            {
-              RecoveryPointArn,
-              SourceBackupVaultName: rule.TargetBackupVaultName,
-              DestinationBackupVaultArn: copy.DestinationBackupVaultArn,
-              ...roles,
-              ...(copy.Lifecycle && { Lifecycle: copy.Lifecycle }),
-            } as StartCopyJobCommandInput,
-            found,
-          )
-        }
-        await settle()
-      }
+async function expire(backups: Backups, report: (text: string) => void): Promise<void> {
+  for (const { arn, deleteAt } of backups.points.values()) {
+    if (deleteAt === undefined || Date.parse(deleteAt) > backups.clock()) continue
+    try {
+      await backups.snapshots.remove(arn)
+      backups.points.delete(arn)
+    } catch (error) {
+      report(`recovery point ${arn} is past its retention and stays: ${(error as Error).message}`)
     }
   }
 }
