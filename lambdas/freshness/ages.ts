@@ -57,35 +57,43 @@ export async function segmentAge(s3: S3Client, bucket: string, now: number): Pro
   return (now - newest) / 1_000
 }
 
+/** Seconds; `undefined` when RDS does not say. */
+export type DatabaseAges = { readonly restorable: number | undefined; readonly database: number | undefined }
+
 /**
- * Seconds between now and the newest second that point-in-time recovery in this region reaches: of the instance
- * itself at home, of its replicated backups elsewhere. `undefined` when RDS names none.
+ * How long ago the newest second is that point-in-time recovery in this region reaches, and how long ago the database
+ * was made: of the instance itself at home, of its replicated backups elsewhere.
  */
-export async function restorableAge(
+export async function databaseAges(
   rds: RDSClient,
   source: string,
   home: boolean,
   now: number,
-): Promise<number | undefined> {
-  const latest = home ? await latestOfInstance(rds, source) : await latestOfReplicated(rds, source)
-  return latest === undefined ? undefined : (now - latest.getTime()) / 1_000
+): Promise<DatabaseAges> {
+  const { latest, made } = home ? await ofInstance(rds, source) : await ofReplicated(rds, source)
+  const age = (date: Date | undefined) => (date === undefined ? undefined : (now - date.getTime()) / 1_000)
+  return { restorable: age(latest), database: age(made) }
 }
 
-async function latestOfInstance(rds: RDSClient, source: string): Promise<Date | undefined> {
+type Moments = { readonly latest: Date | undefined; readonly made: Date | undefined }
+
+async function ofInstance(rds: RDSClient, source: string): Promise<Moments> {
   const { DBInstances = [] } = await rds.send(
     new DescribeDBInstancesCommand({ DBInstanceIdentifier: source }),
   )
-  return DBInstances[0]?.LatestRestorableTime
+  return { latest: DBInstances[0]?.LatestRestorableTime, made: DBInstances[0]?.InstanceCreateTime }
 }
 
-async function latestOfReplicated(rds: RDSClient, source: string): Promise<Date | undefined> {
+async function ofReplicated(rds: RDSClient, source: string): Promise<Moments> {
   const { DBInstanceAutomatedBackups = [] } = await rds.send(
     new DescribeDBInstanceAutomatedBackupsCommand({
       Filters: [{ Name: 'db-instance-id', Values: [source] }],
     }),
   )
-  const times = DBInstanceAutomatedBackups.flatMap(({ RestoreWindow }) => RestoreWindow?.LatestTime ?? [])
-  return times.sort((a, b) => b.getTime() - a.getTime())[0]
+  const newest = DBInstanceAutomatedBackups.toSorted(
+    (a, b) => (b.RestoreWindow?.LatestTime?.getTime() ?? 0) - (a.RestoreWindow?.LatestTime?.getTime() ?? 0),
+  )[0]
+  return { latest: newest?.RestoreWindow?.LatestTime, made: newest?.InstanceCreateTime }
 }
 
 async function recordAt(s3: S3Client, bucket: string, key: string): Promise<Evidence> {

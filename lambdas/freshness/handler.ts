@@ -2,7 +2,7 @@ import { RDSClient } from '@aws-sdk/client-rds'
 import { S3Client } from '@aws-sdk/client-s3'
 import { json, text } from '../runtime/environment.ts'
 import { type Metric, publish } from '../runtime/metrics.ts'
-import { evidenceAges, restorableAge, segmentAge } from './ages.ts'
+import { databaseAges, evidenceAges, segmentAge } from './ages.ts'
 import { ENV, METRICS } from './names.ts'
 import type { Ages, Drilled } from './request.ts'
 
@@ -21,10 +21,10 @@ export async function handler(): Promise<Ages> {
   const now = Date.now()
   const dimensions = { Environment: name, Region: region }
 
-  const [evidence, segment, restorable] = await Promise.allSettled([
+  const [evidence, segment, rdsSays] = await Promise.allSettled([
     evidenceAges(s3, text(ENV.evidenceBucket), drilled, now),
     segments === '' ? undefined : segmentAge(s3, segments, now),
-    restorableAge(rds, text(ENV.source), region === text(ENV.sourceRegion), now),
+    databaseAges(rds, text(ENV.source), region === text(ENV.sourceRegion), now),
   ])
   const proofs = evidence.status === 'fulfilled' ? evidence.value.proofs : {}
   for (const [mode, age] of Object.entries(proofs))
@@ -32,18 +32,31 @@ export async function handler(): Promise<Ages> {
       seconds(METRICS.proofAge, age),
       ...(evidence.status === 'fulfilled' ? [seconds(METRICS.controlAge, evidence.value.control)] : []),
     ])
-  const ages = {
-    ...(segment.status === 'fulfilled' && segment.value !== undefined ? { segment: segment.value } : {}),
-    ...(restorable.status === 'fulfilled' && restorable.value !== undefined
-      ? { restorable: restorable.value }
-      : {}),
+  const ages = known({
+    segment: segment.status === 'fulfilled' ? segment.value : undefined,
+    restorable: rdsSays.status === 'fulfilled' ? rdsSays.value.restorable : undefined,
+    database: rdsSays.status === 'fulfilled' ? rdsSays.value.database : undefined,
+  })
+  const metrics = {
+    segment: METRICS.segmentAge,
+    restorable: METRICS.restorableAge,
+    database: METRICS.databaseAge,
   }
-  if (ages.segment !== undefined) publish(dimensions, [seconds(METRICS.segmentAge, ages.segment)])
-  if (ages.restorable !== undefined) publish(dimensions, [seconds(METRICS.restorableAge, ages.restorable)])
+  const said = Object.entries(metrics).flatMap(([of, metric]) => {
+    const age = ages[of as keyof typeof metrics]
+    return age === undefined ? [] : [seconds(metric, age)]
+  })
+  if (said.length > 0) publish(dimensions, said)
 
-  const failed = [evidence, segment, restorable].find(result => result.status === 'rejected')
+  const failed = [evidence, segment, rdsSays].find(result => result.status === 'rejected')
   if (failed) throw failed.reason
   return { proofs, ...(evidence.status === 'fulfilled' ? { control: evidence.value.control } : {}), ...ages }
+}
+
+type Known = Pick<Ages, 'segment' | 'restorable' | 'database'>
+
+function known(ages: Readonly<Record<keyof Known, number | undefined>>): Known {
+  return Object.fromEntries(Object.entries(ages).filter(([, age]) => age !== undefined))
 }
 
 function seconds(name: string, value: number): Metric {

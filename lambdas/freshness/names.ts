@@ -19,4 +19,6 @@ export const METRICS = {
   controlAge: 'NegativeControlAgeSeconds',
   segmentAge: 'SegmentAgeSeconds',
   restorableAge: 'RestorableAgeSeconds',
+  /** Since the database was made: what was never proven is that old. */
+  databaseAge: 'DatabaseAgeSeconds',
 } as const

@@ -9,4 +9,6 @@ export type Ages = {
   readonly control?: number
   readonly segment?: number
   readonly restorable?: number
+  /** Since the database was made. */
+  readonly database?: number
 }

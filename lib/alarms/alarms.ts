@@ -2,37 +2,32 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../../config/schema.ts'
-import type { AlarmRow, Metric, Severity } from './row.ts'
+import type { AlarmRow, Metric, Severity, Speaks } from './row.ts'
 
 export type AlarmsProps = {
   readonly config: EnvironmentConfig
-  /** Rows of this stack's region only, each after its causes. */
+  /** Rows of this stack's region only, with all their causes and needs. */
   readonly rows: readonly AlarmRow[]
 }
 
 /**
- * Rows become CloudWatch alarms. A row that has causes becomes two: the signal, which speaks to nobody, and a
- * composite under the row's own name, which speaks only while none of the causes rings. So one failure wakes one
- * person once, and its consequences stay visible.
+ * Rows become CloudWatch alarms. A row that has causes or needs becomes two: the signal, which speaks to nobody, and a
+ * composite under the row's own name, which speaks only while none of the causes rings and all of the needs do. So one
+ * failure wakes one person once, and its consequences stay visible.
  */
 export class Alarms extends Construct {
   constructor(scope: Construct, id: string, { config, rows }: AlarmsProps) {
     super(scope, id)
     const signals = new Map(rows.map(row => [row.id, { row, alarm: this.#alarm(config, row) }]))
-    for (const row of rows.filter(({ causes }) => causes.length > 0)) {
-      const causes = row.causes.map(cause => {
-        const found = signals.get(cause)
-        if (found === undefined)
-          throw new Error(`${row.id} names ${cause} as its cause, and no such alarm is here`)
-        return found
-      })
-      const composite = this.#composite(
-        config,
-        row,
-        causes.map(cause => cause.row),
-      )
-      for (const watched of [signals.get(row.id), ...causes])
-        if (watched) composite.addResourceDependency(watched.alarm)
+    const found = (row: AlarmRow, id: string) => {
+      const signal = signals.get(id)
+      if (signal === undefined) throw new Error(`${row.id} names ${id}, and no such alarm is here`)
+      return signal
+    }
+    for (const row of rows.filter(isComposite)) {
+      const named = [...row.causes, ...row.needs].map(id => found(row, id))
+      const composite = this.#composite(config, row, new Map(named.map(({ row }) => [row.id, row])))
+      for (const watched of [found(row, row.id), ...named]) composite.addResourceDependency(watched.alarm)
     }
   }
 
@@ -44,28 +39,39 @@ export class Alarms extends Construct {
       evaluationPeriods: row.outOf,
       datapointsToAlarm: row.datapoints,
       treatMissingData: row.missing,
-      ...(row.causes.length === 0 ? actions(this, config, row.severity) : {}),
+      ...(isComposite(row) ? {} : actions(this, config, row.severity)),
     })
   }
 
   #composite(
     config: EnvironmentConfig,
     row: AlarmRow,
-    causes: readonly AlarmRow[],
+    named: ReadonlyMap<string, AlarmRow>,
   ): cloudwatch.CfnCompositeAlarm {
     const ringing = (watched: AlarmRow) => `ALARM("${signalName(config, watched)}")`
+    const all = (ids: readonly string[]) => ids.flatMap(id => named.get(id) ?? []).map(ringing)
     return new cloudwatch.CfnCompositeAlarm(this, `${pascal(row.id)}Alone`, {
       alarmName: alarmName(config, row.id),
       alarmDescription: describe(config, row),
-      alarmRule: [ringing(row), ...causes.map(cause => `NOT ${ringing(cause)}`)].join(' AND '),
+      alarmRule: [ringing(row), ...all(row.needs), ...all(row.causes).map(cause => `NOT ${cause}`)].join(
+        ' AND ',
+      ),
       ...actions(this, config, row.severity),
     })
   }
 }
 
-function actions(scope: Construct, config: EnvironmentConfig, severity: Severity) {
+// A page must be seen to end. A warning's end is read in `holdfast status`: every alarm is OK for the first time when
+// it has just been deployed, and a mailbox would get a letter of each.
+function actions(scope: Construct, config: EnvironmentConfig, severity: Speaks) {
+  if (severity === 'inner') return {}
   const topic = topicArn(scope, config, severity)
-  return { alarmActions: [topic], okActions: [topic] }
+  return { alarmActions: [topic], ...(severity === 'page' ? { okActions: [topic] } : {}) }
+}
+
+/** Whether a row speaks by a composite alarm over its signal. */
+function isComposite({ causes, needs }: AlarmRow): boolean {
+  return causes.length + needs.length > 0
 }
 
 /** A literal ARN: the topic may stand in another stack, and an alarm must not hold that stack fast. */
@@ -87,9 +93,9 @@ export function alarmName(config: EnvironmentConfig, id: string): string {
   return `${config.name}-${id}`
 }
 
-/** Name of the alarm that watches the metric: the row's own where nothing else can be the cause. */
-export function signalName(config: EnvironmentConfig, { id, causes }: AlarmRow): string {
-  return causes.length === 0 ? alarmName(config, id) : `${alarmName(config, id)}.signal`
+/** Name of the alarm that watches the metric: the row's own where it needs to ask no other. */
+export function signalName(config: EnvironmentConfig, row: AlarmRow): string {
+  return isComposite(row) ? `${alarmName(config, row.id)}.signal` : alarmName(config, row.id)
 }
 
 /** What a person reads: what is wrong, where, against what, and which article ends it. */

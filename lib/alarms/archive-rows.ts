@@ -4,7 +4,7 @@ import { METRICS as ARCHIVER } from '../../lambdas/archiver/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { bucketName } from '../names.ts'
-import { type AlarmRow, metric, row } from './row.ts'
+import { type AlarmRow, lately, metric, row } from './row.ts'
 
 const HOUR = 3_600
 
@@ -13,21 +13,22 @@ export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
   if (!config.archive.enabled) return replicationRows(config)
   const of = (name: string, statistic: string) =>
     metric(NAMESPACE, name, { Instance: config.name }, statistic)
+  const behind = row('archive-behind', of(ARCHIVER.secondsBehind, 'Maximum'), {
+    article: 'archive',
+    severity: 'page',
+    bad: 'above',
+    threshold: 120,
+    unit: 'seconds',
+    // Silence counts once two minutes more are empty: a dead archiver is told a minute after a dead heartbeat is known,
+    // so that what stops both pages once.
+    when: [2, 2],
+    summary: 'committed changes do not reach the archive, or nobody can tell',
+    derivation: 'at most 60 s behind by the objective, polled every 60 s: two polls',
+    causes: ['heartbeat-lately', 'archive-slot-lost'],
+  })
   return [
-    row('archive-behind', of(ARCHIVER.secondsBehind, 'Maximum'), {
-      article: 'archive',
-      severity: 'page',
-      bad: 'above',
-      threshold: 120,
-      unit: 'seconds',
-      // CloudWatch looks two minutes further back before it takes silence for a fault: with more than one minute here a
-      // dead archiver would be told after the objective is broken. One good minute ends it, before the heartbeat's two
-      // of three: else every outage of the primary would page twice.
-      when: [1, 1],
-      summary: 'committed changes do not reach the archive, or nobody can tell',
-      derivation: 'at most 60 s behind by the objective, polled every 60 s: two polls',
-      causes: ['heartbeat', 'archive-slot-lost'],
-    }),
+    behind,
+    lately(behind, 10),
     row('archive-slot-lost', of(ARCHIVER.slotHealthy, 'Minimum'), {
       article: 'archive-slot',
       severity: 'page',
@@ -155,7 +156,7 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
         region === 'home'
           ? 'a segment a minute, because a heartbeat a second is always there to be written'
           : 'S3 promises fifteen minutes, and a segment comes every minute',
-      causes: region === 'home' ? ['archive-behind'] : [],
+      causes: region === 'home' ? ['archive-behind-lately', 'heartbeat-lately'] : [],
     }),
   ]
 }

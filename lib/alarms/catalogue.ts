@@ -1,6 +1,7 @@
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { archiveRows } from './archive-rows.ts'
 import { cacheRows } from './cache-rows.ts'
+import { grownRows, needOf } from './grown-rows.ts'
 import { instanceRows } from './instance-rows.ts'
 import { replicationRows } from './lag-rows.ts'
 import { poolRows, trafficRows } from './pool-rows.ts'
@@ -20,7 +21,7 @@ export type Area = (typeof AREAS)[number]
 export function catalogue(config: EnvironmentConfig): Readonly<Record<Area, readonly AlarmRow[]>> {
   const instances = watchedInstances(config)
   const areas = {
-    recovery: recoveryRows(config),
+    recovery: [...recoveryRows(config), ...grownRows(config)],
     archive: archiveRows(config),
     database: [
       ...instances.flatMap(watched => instanceRows(config, watched)),
@@ -41,6 +42,7 @@ export function catalogue(config: EnvironmentConfig): Readonly<Record<Area, read
   const known = (made: AlarmRow) => ({
     ...made,
     causes: made.causes.filter(cause => regionOf.get(cause) === made.region),
+    needs: needOf(made),
   })
   return {
     recovery: areas.recovery.map(known),

@@ -42,11 +42,12 @@ export class Dashboard extends Construct {
 function widgets({ config, region, partition }: DashboardProps): Widget[] {
   const place = region === 'home' ? config.region : config.standbyRegion
   const areas = catalogue(config)
+  const spoken = (area: Area) => areas[area].filter(row => row.region === region && row.severity !== 'inner')
   const shown = AREAS.flatMap(area => {
-    const rows = areas[area].filter(row => row.region === region)
+    const rows = spoken(area)
     return rows.length === 0 ? [] : [heading(area), ...graphs(rows, place)]
   })
-  const rows = AREAS.flatMap(area => areas[area]).filter(row => row.region === region)
+  const rows = AREAS.flatMap(spoken)
   return [
     objectives(config),
     alarmState(config, rows, `arn:${partition}:cloudwatch:${place}:${config.account}:alarm:`),

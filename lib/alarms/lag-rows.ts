@@ -26,7 +26,7 @@ export function replicationRows(
           ? `the lesser of 10 s and the region-loss RPO of ${rpo} s`
           : 'critical alarm of the availability plan: 10 s',
       awsRecommends,
-      causes: ['heartbeat'],
+      causes: ['heartbeat-lately'],
     }),
     row(`replica-lag-notable${suffix}`, lag, {
       article: 'replica-lag',

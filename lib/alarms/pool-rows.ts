@@ -24,11 +24,10 @@ export function poolRows(config: EnvironmentConfig): AlarmRow[] {
       bad: 'below',
       threshold: 100,
       unit: 'percent',
-      // One good minute ends it, before the heartbeat's two of three.
       when: [3, 3],
       summary: 'the connection pool cannot reach the writer',
       derivation: NONE,
-      causes: ['heartbeat'],
+      causes: ['heartbeat-lately'],
     }),
     row('pool-exhausted', used, {
       article: 'pool-exhausted',

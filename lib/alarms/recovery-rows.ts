@@ -5,7 +5,7 @@ import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
 import { METRICS as REAPER } from '../../lambdas/reaper/names.ts'
 import { METRICS as DRILL } from '../../lambdas/restore-drill/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
-import { type AlarmRow, metric, row, type Signal } from './row.ts'
+import { type AlarmRow, lately, type Metric, metric, row, type Signal } from './row.ts'
 
 const HOUR = 3_600
 /** Hours of silence after which a daily function is late: a day and two hours' grace. */
@@ -17,18 +17,17 @@ export function recoveryRows(config: EnvironmentConfig): AlarmRow[] {
 }
 
 function heartbeatRows({ name }: EnvironmentConfig): AlarmRow[] {
-  return [
-    row('heartbeat', metric(NAMESPACE, HEARTBEAT.written, { Instance: name }, 'Sum'), {
-      article: 'heartbeat',
-      severity: 'page',
-      bad: 'below',
-      threshold: 30,
-      unit: 'count',
-      when: [2, 3],
-      summary: 'the primary takes no writes, or nobody can tell',
-      derivation: 'a row a second is asked for; half of a minute without one is an outage',
-    }),
-  ]
+  const heartbeat = row('heartbeat', metric(NAMESPACE, HEARTBEAT.written, { Instance: name }, 'Sum'), {
+    article: 'heartbeat',
+    severity: 'page',
+    bad: 'below',
+    threshold: 30,
+    unit: 'count',
+    when: [2, 3],
+    summary: 'the primary takes no writes, or nobody can tell',
+    derivation: 'a row a second is asked for; half of a minute without one is an outage',
+  })
+  return [heartbeat, lately(heartbeat, 5)]
 }
 
 function backupRows(config: EnvironmentConfig): AlarmRow[] {
@@ -144,8 +143,7 @@ function drillRows(config: EnvironmentConfig): AlarmRow[] {
     const region = mode === 'region-loss' ? 'standby' : 'home'
     const of = (name: string, statistic: string): Signal =>
       metric(NAMESPACE, name, { Environment: config.name, Mode: mode }, statistic)
-    const age = (name: string, seen: string): Signal =>
-      metric(NAMESPACE, name, { Environment: config.name, Mode: mode, Region: seen }, 'Minimum')
+    const age = (name: string, seen: string) => ageOrLife(config, { name, mode, seen })
     const regionName = { home: config.region, standby: config.standbyRegion }
     const objective = config.objectives[mode]
     const rows = [
@@ -232,6 +230,33 @@ function drillRows(config: EnvironmentConfig): AlarmRow[] {
     ]
   })
 }
+
+/**
+ * Seconds since something was proven. What was never proven is published as old as the epoch; it is as old as the
+ * database here, or a new environment would page for drills that were not due yet.
+ */
+function ageOrLife(
+  { name: Environment }: EnvironmentConfig,
+  { name, mode, seen: Region }: { name: string; mode: Mode; seen: string },
+): Signal {
+  const of = (what: string, dimensions: Metric['dimensions']): Metric => ({
+    namespace: NAMESPACE,
+    name: what,
+    dimensions,
+    statistic: 'Minimum',
+  })
+  return {
+    kind: 'math',
+    expression: `IF(proof > ${NEVER}, life, proof)`,
+    metrics: {
+      proof: of(name, { Environment, Mode: mode, Region }),
+      life: of(FRESHNESS.databaseAge, { Environment, Region }),
+    },
+  }
+}
+
+/** Seconds: older than any proof can be. */
+const NEVER = 1_000_000_000
 
 function controlOverdue(age: Signal): AlarmRow {
   return row('control-overdue', age, {

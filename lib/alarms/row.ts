@@ -29,6 +29,9 @@ export type Unit =
 
 export type Severity = 'page' | 'warn'
 
+/** `inner` speaks to nobody: other alarms ask whether it rings. */
+export type Speaks = Severity | 'inner'
+
 /**
  * One alarm as data. Everything else is made from it: the CloudWatch alarm, its text, the dashboard, the facts in
  * its runbook article, the test that feeds it a good and a bad series.
@@ -57,17 +60,19 @@ export type AlarmRow = {
   readonly outOf: number
   /** What silence means. */
   readonly missing: 'breaching' | 'notBreaching' | 'ignore' | 'missing'
-  readonly severity: Severity
+  readonly severity: Speaks
   readonly region: 'home' | 'standby'
   /** Alarms of which this one is a mere consequence: while one of them rings, it keeps quiet. */
   readonly causes: readonly string[]
+  /** Alarms that must ring, or this one keeps quiet: how the catalogue says that a young environment is no fault. */
+  readonly needs: readonly string[]
 }
 
 type Common = Omit<
   AlarmRow,
-  'id' | 'signal' | 'period' | 'missing' | 'region' | 'causes' | 'datapoints' | 'outOf'
+  'id' | 'signal' | 'period' | 'missing' | 'region' | 'causes' | 'needs' | 'datapoints' | 'outOf'
 > &
-  Partial<Pick<AlarmRow, 'period' | 'missing' | 'region' | 'causes'>> & {
+  Partial<Pick<AlarmRow, 'period' | 'missing' | 'region' | 'causes' | 'needs'>> & {
     /** `[bad, outOf]` datapoints. */
     readonly when: readonly [number, number]
   }
@@ -79,11 +84,30 @@ export function row(id: string, signal: Signal, { when, ...common }: Common): Al
     missing: 'breaching',
     region: 'home',
     causes: [],
+    needs: [],
     ...common,
     id,
     signal,
     datapoints: when[0],
     outOf: when[1],
+  }
+}
+
+/**
+ * Rings with the row and for so many periods after it: what is a consequence of the row keeps quiet until it has had
+ * the time to mend, and does not overtake it by a minute either, since one bad period is enough here.
+ */
+export function lately(of: AlarmRow, periods: number): AlarmRow {
+  return {
+    ...of,
+    id: `${of.id}-lately`,
+    severity: 'inner',
+    summary: `${of.summary}, now or a moment ago`,
+    derivation: `the bound of ${of.id}; ${periods} periods are what its consequences need to mend`,
+    datapoints: 1,
+    outOf: periods,
+    causes: [],
+    needs: [],
   }
 }
 

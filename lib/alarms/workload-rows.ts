@@ -80,7 +80,7 @@ export function workloadRows(config: EnvironmentConfig): AlarmRow[] {
       missing: 'breaching',
       summary: 'the database is four fifths full of sessions, or nobody looks at its workload',
       derivation: 'warning of the availability plan: 80 %',
-      causes: ['connections', 'connections-high', 'heartbeat'],
+      causes: ['connections', 'connections-high', 'heartbeat-lately'],
     }),
   ]
 }

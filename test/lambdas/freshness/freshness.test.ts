@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-rds'
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-import { evidenceAges, restorableAge, segmentAge } from '../../../lambdas/freshness/ages.ts'
+import { databaseAges, evidenceAges, segmentAge } from '../../../lambdas/freshness/ages.ts'
 import type { Ages } from '../../../lambdas/freshness/request.ts'
 import { evidenceKey } from '../../../lambdas/runtime/evidence/key.ts'
 import type { Evidence, SealedEvidence } from '../../../lambdas/runtime/evidence/record.ts'
@@ -229,7 +229,10 @@ test('how far back recovery reaches is told at home by the instance and elsewher
   const home = target.rds(HOME)
   const standby = target.rds(STANDBY)
   const arn = await makeInstance(home)
-  expect(await restorableAge(standby, 'shop-prod', false, Date.now())).toBeUndefined()
+  expect(await databaseAges(standby, 'shop-prod', false, Date.now())).toEqual({
+    restorable: undefined,
+    database: undefined,
+  })
   expect(named((await look(STANDBY)).figures, 'RestorableAgeSeconds')).toEqual([])
 
   await standby.send(
@@ -242,12 +245,24 @@ test('how far back recovery reaches is told at home by the instance and elsewher
     [home, true],
     [standby, false],
   ] as const) {
-    const age = await until(async () => restorableAge(client, 'shop-prod', isHome, Date.now()))
-    expect(age).toBeGreaterThan(0)
-    expect(age).toBeLessThan(60)
+    const { restorable, database } = await until(async () => {
+      const ages = await databaseAges(client, 'shop-prod', isHome, Date.now())
+      return ages.restorable === undefined ? undefined : ages
+    })
+    expect(restorable).toBeGreaterThan(0)
+    expect(restorable).toBeLessThan(60)
+    // It was made before it could be restored, by this test.
+    expect(database).toBeGreaterThan(restorable as number)
+    expect(database).toBeLessThan(180)
   }
   const published = named((await look(HOME)).figures, 'RestorableAgeSeconds')
   expect(published).toEqual([
-    { Environment: 'shop-prod', Region: HOME, RestorableAgeSeconds: expect.any(Number) },
+    {
+      Environment: 'shop-prod',
+      Region: HOME,
+      SegmentAgeSeconds: expect.any(Number),
+      RestorableAgeSeconds: expect.any(Number),
+      DatabaseAgeSeconds: expect.any(Number),
+    },
   ])
 }, 180_000)

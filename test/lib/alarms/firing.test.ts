@@ -42,10 +42,12 @@ async function watching(row: AlarmRow) {
     dir,
     act: async () => {},
   })
-  for (const wanted of [row, ...rows.filter(other => row.causes.includes(other.id))])
-    await put(cloudwatch, wanted, row)
+  for (const wanted of [row, ...named(row)]) await put(cloudwatch, wanted, row)
   return cloudwatch
 }
+
+/** The alarms that this row's own asks. */
+const named = ({ causes, needs }: AlarmRow) => rows.filter(({ id }) => [...causes, ...needs].includes(id))
 
 async function put(cloudwatch: CloudWatchService, row: AlarmRow, place: AlarmRow) {
   const call = {
@@ -55,18 +57,18 @@ async function put(cloudwatch: CloudWatchService, row: AlarmRow, place: AlarmRow
     service: 'monitoring',
   } as Call
   const name = signalName(config, row)
-  const named = (type: string, wanted: string): Resource | undefined =>
+  const inTemplate = (type: string, wanted: string): Resource | undefined =>
     Object.values(synthesized.resources(part(row), type)).find(
       ({ Properties }) => Properties.AlarmName === wanted,
     )
-  const signal = named('AWS::CloudWatch::Alarm', name)
+  const signal = inTemplate('AWS::CloudWatch::Alarm', name)
   if (!signal) throw new Error(`the template has no alarm ${name}`)
   const { AlarmActions: _, OKActions: __, Tags: ___, ...properties } = signal.Properties
   await cloudwatch.service.operations.PutMetricAlarm?.run(properties, call)
-  const composite = named('AWS::CloudWatch::CompositeAlarm', `${config.name}-${row.id}`)
+  const composite = inTemplate('AWS::CloudWatch::CompositeAlarm', `${config.name}-${row.id}`)
   if (row !== place || !composite) return
   const { AlarmName, AlarmRule } = composite.Properties
-  for (const cause of rows.filter(other => row.causes.includes(other.id))) await put(cloudwatch, cause, place)
+  for (const other of named(row)) await put(cloudwatch, other, place)
   await cloudwatch.service.operations.PutCompositeAlarm?.run({ AlarmName, AlarmRule }, call)
 }
 
@@ -94,7 +96,9 @@ function feedSide(cloudwatch: CloudWatchService, row: AlarmRow, side: 'good' | '
   const { signal, threshold, bad } = row
   const beyond = Math.max(Math.abs(threshold) * 0.01, 0.001) * (bad === 'above' ? 1 : -1)
   const value = side === 'bad' ? threshold + beyond : threshold
-  const length = row.outOf + 3
+  // How often something was said is bad by itself: a series that is too short is the good one.
+  const isCount = signal.kind === 'metric' && signal.metric.statistic === 'SampleCount'
+  const length = isCount && side === 'good' ? row.datapoints - 1 : row.outOf + 3
   const constant = (level: number) => Array.from({ length }, () => level)
   if (signal.kind === 'metric') return feed(cloudwatch, row, signal.metric, constant(value))
   if (signal.kind === 'anomaly') {
@@ -117,7 +121,8 @@ function mathValues(
     return side === 'good'
       ? constant(100 * GIB)
       : Array.from({ length }, (_, index) => (100 - index * 10) * GIB)
-  if (id === 'used') return constant(value)
+  if (id === 'used' || id === 'proof') return constant(value)
+  if (id === 'life') return constant(row.threshold * 10)
   if (id === 'total') return constant(100)
   if (id === 'h0') return constant(value)
   if (id === 'm0') return constant(100 - value)
@@ -149,6 +154,7 @@ test.each(rows.map(row => [row.id, row] as const))('%s treats silence as declare
 })
 
 const consequences = rows.filter(row => row.causes.length > 0)
+const young = rows.filter(row => row.needs.length > 0)
 const metricsOf = ({ signal }: AlarmRow) =>
   signal.kind === 'math' ? Object.values(signal.metrics) : [signal.metric]
 const keys = (row: AlarmRow) =>
@@ -187,13 +193,16 @@ test.each(consequences.map(row => [row.id, row] as const))(
     const cause = causes[0]
     if (!cause) throw new Error('no cause')
     const name = `${config.name}-${row.id}`
+    const needs = rows.filter(other => row.needs.includes(other.id))
     const alone = await watching(row)
+    for (const need of needs) feedSide(alone, need, 'bad')
     feedAlone(alone, row, causes)
     alone.tick()
     alone.tick()
     expect(stateOf(alone, name)).toBe('ALARM')
 
     const beside = await watching(row)
+    for (const need of needs) feedSide(beside, need, 'bad')
     const longer = {
       ...cause,
       outOf: cause.period === row.period ? Math.max(cause.outOf, row.outOf) : cause.outOf,
@@ -205,5 +214,27 @@ test.each(consequences.map(row => [row.id, row] as const))(
     expect(stateOf(beside, signalName(config, row))).toBe('ALARM')
     expect(stateOf(beside, signalName(config, cause))).toBe('ALARM')
     expect(stateOf(beside, name)).toBe('quiet')
+  },
+)
+
+test.each(young.map(row => [row.id, row] as const))(
+  '%s says nothing of silence while the environment is young, and tells of it later',
+  async (_, row) => {
+    const name = `${config.name}-${row.id}`
+    const need = rows.find(({ id }) => row.needs.includes(id))
+    if (!need) throw new Error('no need')
+    const cloudwatch = await watching(row)
+    feedSide(cloudwatch, need, 'good')
+    cloudwatch.tick()
+    expect(stateOf(cloudwatch, signalName(config, row))).toBe('ALARM')
+    expect(stateOf(cloudwatch, name)).toBe('quiet')
+
+    const grown = await watching(row)
+    feedSide(grown, need, 'bad')
+    // Those that rang by silence as well are its causes: they must have something good to say.
+    for (const cause of rows.filter(({ id, missing }) => row.causes.includes(id) && missing === 'breaching'))
+      if (!shareMetric(row, cause)) feedSide(grown, cause, 'good')
+    grown.tick()
+    expect(stateOf(grown, name)).toBe('ALARM')
   },
 )
