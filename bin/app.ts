@@ -1,5 +1,5 @@
 import { enableCompileCache } from 'node:module'
-import { InvalidEnvironment } from '../config/fault.ts'
+import { describeUnreadable, InvalidEnvironment } from '../config/fault.ts'
 import { bundle, VERBS } from '../lib/bundles.ts'
 
 // Half of a synth is reading CDK: what Node compiled the last time is kept, beside the bundles.
@@ -33,7 +33,8 @@ try {
   app.synth()
 } catch (error) {
   // A wrong configuration is a sentence to its author; a stack trace is for our own mistakes.
-  if (!(error instanceof InvalidEnvironment)) throw error
-  console.error(error.message)
+  const mistake = error instanceof InvalidEnvironment ? error.message : describeUnreadable(error as Error)
+  if (mistake === undefined) throw error
+  console.error(mistake)
   process.exitCode = 1
 }

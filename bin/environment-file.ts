@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeUnreadable } from '../config/fault.ts'
 import { Refusal } from '../lambdas/runtime/failure.ts'
 
 /**
@@ -9,29 +10,50 @@ import { Refusal } from '../lambdas/runtime/failure.ts'
  */
 export async function readEnvironmentFile(path: string): Promise<unknown> {
   const full = resolve(path)
-  try {
-    if (extname(full) === '.json') return JSON.parse(await readFile(full, 'utf8'))
-  } catch (cause) {
-    throw new Refusal('EnvironmentFile', `cannot read ${path} as JSON`, 'check the path and the commas', {
-      cause,
-    })
-  }
-  const exported = Object.values(await importFrom(full, path))
-  if (exported.length !== 1)
+  const text = await readFile(full, 'utf8').catch((cause: unknown) => {
+    throw new Refusal('EnvironmentFile', `there is no file ${path} to read`, 'check the path', { cause })
+  })
+  if (extname(full) === '.json') return parseJson(text, path)
+  const exported = Object.entries(await importFrom(full, path))
+  // Node takes a module without any export for CommonJS, and gives it these.
+  const values = exported.some(([name]) => name === 'module.exports')
+    ? []
+    : exported.map(([, value]) => value)
+  if (values.length !== 1)
     throw new Refusal(
       'EnvironmentFile',
-      `${path} exports ${exported.length} values, want one environment`,
+      `${path} exports ${values.length === 0 ? 'nothing' : `${values.length} values`}, want one environment`,
       'export one value: export const draft = defineEnvironment({ … })',
     )
-  return exported[0]
+  return values[0]
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Refusal(
+      'EnvironmentFile',
+      `${path} is not JSON: ${(cause as Error).message}`,
+      'mend it there',
+      {
+        cause,
+      },
+    )
+  }
 }
 
 async function importFrom(full: string, path: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(full).href)) as Record<string, unknown>
   } catch (cause) {
-    throw new Refusal('EnvironmentFile', `cannot load ${path}`, 'check the path and that the file compiles', {
-      cause,
-    })
+    const { stack, message } = cause as Error
+    const place = stack?.split(/\n {4}at /)[1]
+    throw new Refusal(
+      'EnvironmentFile',
+      `cannot load ${path}:\n${describeUnreadable(cause as Error)?.split('\nHINT:')[0] ?? `${message}, at ${place}`}`,
+      'mend it there',
+      { cause },
+    )
   }
 }

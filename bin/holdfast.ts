@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { describeUnreadable } from '../config/fault.ts'
 import { paint } from './terminal.ts'
 
 /** A verb of the command line: its file registers options and the action, and loads what it needs only when run. */
@@ -30,9 +31,8 @@ const program = new Command('holdfast')
   .description('PostgreSQL on AWS that proves it comes back')
   .showHelpAfterError('HINT: holdfast --help lists the commands')
 
-for (const load of VERBS) (await load()).register(program)
-
 try {
+  for (const load of VERBS) (await load()).register(program)
   await program.parseAsync()
 } catch (error) {
   console.error(paint('red', toldOf(error), process.stderr))
@@ -55,5 +55,5 @@ function toldOf(error: unknown): string {
     return `no AWS credentials were found: ${error.message}\nHINT: set AWS_PROFILE, or start a twin with holdfast up`
   if ($metadata !== undefined)
     return `AWS refused: ${error.name}: ${error.message} (request ${$metadata.requestId ?? 'without id'})\nHINT: the name says what to change; holdfast logs shows what the functions said`
-  return error.stack ?? error.message
+  return describeUnreadable(error) ?? error.stack ?? error.message
 }

@@ -16,6 +16,21 @@ export function describeFault(fault: Fault): string {
   return `${fault.path} = ${found}: ${fault.sentence}\n  HINT: ${fault.hint}`
 }
 
+/**
+ * A file of a configuration that cannot be loaded, as its author needs it: the place, the line and what is wrong with
+ * it, without the stack of the loader. `undefined` for an error that is no mistake of writing.
+ */
+export function describeUnreadable(error: Error): string | undefined {
+  const [head = '', frame = ''] = (error.stack ?? '').split(/\n {4}at /)
+  const what = `\nHINT: mend it; "npm run typecheck" tells more`
+  // What cannot be parsed or linked has its place above the message.
+  if (error instanceof SyntaxError && /^\S+:\d+\n/.test(head))
+    return `${head.replace(/^file:\/\//, '')}${what}`
+  // What cannot be evaluated stands in the first frame: outside of any function, in the file itself.
+  const place = /^file:\/\/(\S+\/config\/[\w-]+\.ts:\d+:\d+)(\n|$)/.exec(frame)?.[1]
+  return place === undefined ? undefined : `${place}\n${head}${what}`
+}
+
 /** A configuration that must not be synthesized. Carries every fault that was found, not only the first. */
 export class InvalidEnvironment extends Error {
   override readonly name = 'InvalidEnvironment'

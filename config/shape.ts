@@ -14,7 +14,7 @@ export function shapeFaults(input: unknown, error: z.ZodError): Fault[] {
         path: writePath([...issue.path, key]),
         value: valueAt(input, [...issue.path, key]),
         sentence: 'this key is not known',
-        hint: `remove it, or write one of: ${knownKeys(issue.path).join(', ')}`,
+        hint: hintForKey(key, knownKeys(issue.path)),
       }))
     const value = valueAt(input, issue.path)
     return [
@@ -46,6 +46,31 @@ export function valueAt(data: unknown, path: Path): unknown {
       typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
     data,
   )
+}
+
+function hintForKey(key: string, known: readonly string[]): string {
+  const meant = known.filter(each => each.startsWith(key) || mistypings(key, each) <= 2)
+  return meant.length > 0
+    ? `did you mean ${meant.map(each => `"${each}"`).join(' or ')}?`
+    : `remove it, or write one of: ${known.join(', ')}`
+}
+
+/** Letters to insert, remove or change to make one word of the other (Levenshtein's distance). */
+function mistypings(one: string, other: string): number {
+  let above = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (const [row, letter] of [...one].entries()) {
+    const current = [row + 1]
+    for (const [column, up] of above.slice(1).entries())
+      current.push(
+        Math.min(
+          up + 1,
+          (current[column] ?? 0) + 1,
+          (above[column] ?? 0) + (letter === other[column] ? 0 : 1),
+        ),
+      )
+    above = current
+  }
+  return above.at(-1) ?? 0
 }
 
 function plain(message: string): string {

@@ -1,10 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { draft } from '../config/draft.ts'
 import { holdfast } from './run.ts'
 
+const ROOT = join(import.meta.dirname, '..', '..')
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdfast-check-'))
@@ -66,12 +68,88 @@ test('reads an environment from a module', async () => {
 })
 
 test.each([
-  ['missing.ts', 'cannot load'],
-  ['missing.json', 'as JSON'],
-])('answers a file that is not there with a sentence (%s)', async (name, sentence) => {
-  const { code, stderr } = await holdfast(['check', '--file', join(folder, name)])
+  ['missing.ts', undefined, /^there is no file \S+missing\.ts to read\nHINT:/],
+  ['missing.json', undefined, /^there is no file \S+missing\.json to read\nHINT:/],
+  ['comma.json', '{ "app": 1, }', /^\S+comma\.json is not JSON: .*line 1 column 13/],
+  ['comma.ts', 'export const x = { a: 1,, }', /comma\.ts:1\nexport const x = \{ a: 1,, \}\n +\^\n/],
+  ['enum.ts', 'enum X { a }\nexport const x = 1', /enum\.ts:1\n(.|\n)*enum is not supported/],
+  ['unknown.ts', 'export const x = y', /y is not defined, at \S+unknown\.ts:1:18/],
+  ['none.ts', 'const x = 1', /none\.ts exports nothing, want one environment/],
+  ['two.ts', 'export const x = 1\nexport const y = 2', /two\.ts exports 2 values, want one environment/],
+])('answers a file that is no environment with a sentence (%s)', async (name, text, sentence) => {
+  const path = join(folder, name)
+  if (text !== undefined) await writeFile(path, text)
+  const { code, stderr } = await holdfast(['check', '--file', path])
   expect(code).toBe(1)
-  expect(stderr).toContain(sentence)
+  expect(stderr).toMatch(sentence)
   expect(stderr).toContain('HINT:')
   expect(stderr).not.toMatch(/^ +at /m)
+})
+
+describe('a file of config/ that cannot be loaded', () => {
+  const tree = () => join(folder, 'tree')
+  const prod = () => join(tree(), 'config', 'prod.ts')
+  let written: string
+  beforeAll(async () => {
+    for (const part of ['bin', 'config', 'lambdas', 'lib', 'sql', 'twin', 'package.json'])
+      await cp(join(ROOT, part), join(tree(), part), { recursive: true })
+    await symlink(join(ROOT, 'node_modules'), join(tree(), 'node_modules'))
+    written = await readFile(prod(), 'utf8')
+  })
+
+  test.each([
+    [
+      'a comma too many',
+      (text: string) => text.replace(/\}\)\n$/, ',,})\n'),
+      /config\/prod\.ts:\d+\n/,
+      'expected',
+    ],
+    [
+      'another name',
+      (text: string) => text.replace('const prod', 'const live'),
+      /environments\.ts:\d+\n/,
+      "named 'prod'",
+    ],
+    [
+      'an unknown name',
+      (text: string) => `${text}const x = y\n`,
+      /config\/prod\.ts:\d+:\d+\n/,
+      'y is not defined',
+    ],
+    [
+      'a wrong type',
+      (text: string) => text.replace("'r6g.xlarge'", '5'),
+      /database\.instance = 5/,
+      'expected string',
+    ],
+  ])(
+    'for %s is told by check and by a synth, with its place and without a stack',
+    async (_, edit, place, sentence) => {
+      await writeFile(prod(), edit(written))
+      const context = JSON.stringify({ env: 'prod' })
+      for (const [args, env] of [
+        [['bin/holdfast.ts', 'check'], {}],
+        [['bin/app.ts'], { CDK_CONTEXT_JSON: context, CDK_OUTDIR: join(folder, 'out') }],
+      ] as const) {
+        const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+          cwd: tree(),
+          env: { ...process.env, NO_COLOR: '1', ...env },
+          encoding: 'utf8',
+        })
+        expect(status).toBe(1)
+        expect(`${stdout}${stderr}`).toMatch(place)
+        expect(`${stdout}${stderr}`.toLowerCase()).toContain(sentence.toLowerCase())
+        expect(`${stdout}${stderr}`).toContain('HINT:')
+        expect(`${stdout}${stderr}`).not.toMatch(/^ +at /m)
+      }
+    },
+  )
+})
+
+test('a synth that names no environment is told how to', () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'bin', 'app.ts')], { encoding: 'utf8' })
+  expect(status).toBe(1)
+  expect(stderr).toBe(
+    'the request has 1 fault\n\nenv = nothing: which environment to synthesize was not said\n  HINT: add -c env=prod (or dev, staging)\n',
+  )
 })

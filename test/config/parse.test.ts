@@ -49,8 +49,20 @@ test('tells an unknown key, and the keys that are known there', () => {
       path: 'database.instnce',
       value: 'r6g.large',
       sentence: 'this key is not known',
-      hint: expect.stringContaining('engineVersion, instance, name'),
+      hint: 'did you mean "instance"?',
     },
+  ])
+})
+
+test.each([
+  ['ZONES', 'remove it, or write one of: cidr, standbyCidr, zones, natGateways'],
+  ['nat', 'did you mean "natGateways"?'],
+  ['zoens', 'did you mean "zones"?'],
+  ['zone', 'did you mean "zones"?'],
+  ['znsx', 'remove it, or write one of: cidr, standbyCidr, zones, natGateways'],
+])('tells what an unknown key may have been meant to be: network.%s', (key, hint) => {
+  expect(faultsOf({ network: { [key]: 1 } })).toEqual([
+    expect.objectContaining({ path: `network.${key}`, hint }),
   ])
 })
 
