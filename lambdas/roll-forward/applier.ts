@@ -137,17 +137,18 @@ export class Applier {
   }
 
   async #sendGroup(table: Table, group: Group): Promise<void> {
-    if (group.kind === 'remove') return this.#remove(table, group)
+    if (group.kind === 'remove') return this.#sendScanning(table, group)
     for (let from = 0; from < group.changes.length; from += ROWS) {
       const part = { ...group, changes: group.changes.slice(from, from + ROWS) }
-      if (group.minds && group.kind === 'update' && part.changes.length > 1)
+      if (group.kind === 'update' && group.minds && part.changes.length > 1)
         await this.#sendOrdered(table, part)
+      else if (group.kind !== 'insert' && !table.isIndexed) this.#sendScanning(table, part)
       else this.#send(this.#run(table, part))
     }
   }
 
-  /** Rows are found by comparing all of them with all that go: once, by a hash. */
-  #remove(table: Table, group: Group): void {
+  /** Without an index rows are found by looking at all of them, once for all changes: by a hash. */
+  #sendScanning(table: Table, group: Group): void {
     this.#send(this.#ask('set enable_hashjoin = on'))
     this.#send(this.#ask('set enable_nestloop = off'))
     this.#send(this.#run(table, group))

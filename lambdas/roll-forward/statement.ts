@@ -29,7 +29,7 @@ export function statementOf(
 ): Statement {
   const source = new Source(table, group.changes)
   if (group.kind === 'insert') return source.finish(insert(table, source), false)
-  if (group.kind === 'remove') return source.finish(removeRows(table, source, group.times ?? []), true, '')
+  if (group.kind === 'remove') return source.finish(removeRows(table, source, group.times ?? []), true)
   const found = (table.key ?? []).map(({ index, operator }) => {
     const column = quote(table.columns[index]?.name ?? '')
     return `t.${column} ${operator} ${source.value(index, 'old')}`
@@ -140,7 +140,7 @@ class Source {
   /** To be asked for in a FROM clause; `finish` puts the arrays there, whose number is known then. */
   readonly name = '\0'
 
-  finish(text: string, answers: boolean, name?: string): Statement {
+  finish(text: string, answers: boolean): Statement {
     // A table without columns has rows all the same.
     if (this.#types.length === 0)
       this.array(
@@ -152,7 +152,8 @@ class Source {
     const columns = this.#types.map((_, place) => `c${place + 1}`).join(', ')
     const from = `unnest(${arrays}) with ordinality as r (${columns}, n)`
     const whole = text.replace(this.name, () => from)
-    return { name: name ?? nameOf(whole), text: whole, values: this.#values, answers }
+    const name = this.#table.isIndexed ? nameOf(whole) : ''
+    return { name, text: whole, values: this.#values, answers }
   }
 }
 

@@ -30,6 +30,8 @@ export type Table = {
    * then change places.
    */
   readonly isFree: boolean
+  /** Whether an index finds rows by the key. */
+  readonly isIndexed: boolean
 }
 
 type Index = {
@@ -103,7 +105,8 @@ export async function readTable(client: pg.Client, relation: Relation): Promise<
   const indexes: Index[] = rows[0].indexes
   const index = indexes.find(each => each.identifies && isIdentity(each, relation))
   const key = index ? keyOf(index, relation) : namedKey(relation)
-  return { relation, columns, key, isFree: index?.exact === true && indexes.length === 1 }
+  const isFree = index?.exact === true && indexes.length === 1
+  return { relation, columns, key, isFree, isIndexed: index !== undefined }
 }
 
 /** Whether an index is the one by which the stream names rows; where it sends whole rows, the primary key will do. */
