@@ -15,7 +15,7 @@ import { invokeQuestion, Lambda } from './lambda/lambda.ts'
 import { deployedStacks, eventMessage, isAlarmCalm } from './notices.ts'
 import { openerFor, type TwinOptions } from './options.ts'
 import { openAuthority } from './postgres/authority.ts'
-import { snapshotsOver } from './recovery-points.ts'
+import { BACKUP_SERVICE, snapshotsOver } from './recovery-points.ts'
 import { createBackup } from './services/backup/service.ts'
 import { createCloudFormation } from './services/cloudformation/service.ts'
 import { createCloudWatch } from './services/cloudwatch/service.ts'
@@ -164,7 +164,7 @@ export async function composeServices(
   const backup = createBackup({
     ...base('backup'),
     // The snapshots are RDS's, and RDS is put together further down.
-    snapshots: snapshotsOver((...call) => api(...call)),
+    snapshots: snapshotsOver((...call) => apiOver([rds.service], account, BACKUP_SERVICE)(...call)),
     report: log,
   })
   const elasticache = createElastiCache({
@@ -350,7 +350,7 @@ export async function composeServices(
     createLambdaService(lambda),
     createSchedulerService(scheduler, scheduleGroups),
   ]
-  const api = apiOver(services, account, identities)
+  const api = apiOver(services, account, identities.root().principal)
   const parts = { api, regions, faults, lambda, scheduler, backup, rds, s3, resources, lost, clock }
   return {
     services,
@@ -373,6 +373,7 @@ export async function composeServices(
     verbs: {
       ...faultVerbs(parts),
       ...scheduleVerbs(parts),
+      'pass-minutes': ({ minutes }: { minutes: number }) => cloudwatch.pass(minutes),
       // For tests and for finding out what a role may: its key, as its functions have it.
       'key-of-role': ({ role }: { role: string }) => {
         const arn = role.startsWith('arn:') ? role : roleNamed(roles.records.values(), role)

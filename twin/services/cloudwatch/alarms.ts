@@ -80,9 +80,9 @@ export function judgeMetricAlarm(store: SeriesStore, alarm: Alarm, metric: Metri
   const step = metric.period * 1000
   const grid = Math.min(step, 60_000)
   const end = Math.floor(now / grid) * grid
-  const periods = metric.evaluationPeriods + EXTRA_PERIODS
+  const times = periodsBefore(end, step, metric.evaluationPeriods + EXTRA_PERIODS, store.rests)
   // Functions such as RATE need a point before the first one that is judged.
-  const start = end - (periods + 1) * step
+  const start = (times[0] ?? end) - step
   const values = runQueries(store, {
     queries: metric.queries,
     region: alarm.region,
@@ -94,7 +94,6 @@ export function judgeMetricAlarm(store: SeriesStore, alarm: Alarm, metric: Metri
   const points: Points = watched?.kind === 'series' ? watched.points : new Map()
   const constant = watched?.kind === 'scalar' ? watched.value : undefined
   const band = metric.band ? values(metric.band) : undefined
-  const times = Array.from({ length: periods }, (_, index) => end - (periods - index) * step)
   const figures = times.map(at => constant ?? points.get(at))
   const range = figures.map((value, index) => {
     if (value === undefined) return undefined
@@ -110,6 +109,19 @@ export function judgeMetricAlarm(store: SeriesStore, alarm: Alarm, metric: Metri
     reason: reasonOf(metric, state, figures, range),
     datapoints: figures.map(value => value ?? null),
   }
+}
+
+/** The newest periods before `end`, oldest first, as if the twin had never slept: none touches one of its rests. */
+function periodsBefore(end: number, step: number, count: number, rests: SeriesStore['rests']): number[] {
+  const times: number[] = []
+  let until = end
+  while (times.length < count) {
+    const at = until - step
+    const rest = rests.findLast(([from, to]) => from < until && to > at)
+    if (rest === undefined) times.unshift(at)
+    until = rest === undefined ? at : Math.floor(rest[0] / 60_000) * 60_000
+  }
+  return times
 }
 
 function breachesBand(

@@ -27,6 +27,15 @@ export type SeriesStore = {
   /** Slots of a metric from `start` up to but not `end`, milliseconds, oldest first. */
   read(metric: MetricName, start: number, end: number): [number, Slot][]
   list(region: string): MetricName[]
+  /**
+   * Lets a minute pass in which nothing changes: all that was moves a minute back, and who spoke in the last three
+   * minutes says the same once more. `now` in milliseconds.
+   */
+  repeatMinute(now: number): void
+  /** Writes what minutes were repeated to the file. */
+  save(): void
+  /** Times in which the twin was down, `[from, to)` in milliseconds, oldest first: in them nobody could speak. */
+  readonly rests: readonly (readonly [number, number])[]
 }
 
 /** CloudWatch keeps one-minute data for 15 days; older is dropped when the twin starts. */
@@ -37,10 +46,17 @@ function keyOf({ region, namespace, name, dimensions }: MetricName): string {
   return JSON.stringify([region, namespace, name, sorted])
 }
 
+const MINUTE_MS = 60_000
+
+/** Who spoke within this time speaks every minute: a run of a minute may end a little late. */
+const LATELY_MS = 3 * MINUTE_MS
+
+/** As long as this a living twin is never silent: its databases speak every minute. */
+const SILENCE_MS = 2 * MINUTE_MS
+
 type Series = {
   readonly metric: MetricName
-  readonly slots: Map<number, Slot>
-  newest: number
+  slots: Map<number, Slot>
   sorted: number[] | undefined
 }
 
@@ -54,7 +70,6 @@ export function openSeries(file: string, now: number): SeriesStore {
     const series = all.get(key) ?? {
       metric: { region, namespace, name, dimensions },
       slots: new Map<number, Slot>(),
-      newest: 0,
       sorted: undefined,
     }
     all.set(key, series)
@@ -72,8 +87,16 @@ export function openSeries(file: string, now: number): SeriesStore {
   }
   const kept = readKept(file, now - KEPT_MS)
   for (const sample of kept) add(sample)
-  writeFileSync(file, kept.map(sample => `${JSON.stringify(sample)}\n`).join(''))
+  writeLines(file, kept)
   return {
+    rests: restsOf(
+      kept.map(({ at }) => at),
+      now,
+    ),
+    repeatMinute: at => {
+      for (const series of all.values()) repeatMinute(series, at)
+    },
+    save: () => writeLines(file, [...all.values()].flatMap(samplesOf)),
     put: sample => {
       add(sample)
       appendFileSync(file, `${JSON.stringify(sample)}\n`)
@@ -87,6 +110,41 @@ export function openSeries(file: string, now: number): SeriesStore {
     list: region =>
       [...all.values()].filter(({ metric }) => metric.region === region).map(({ metric }) => metric),
   }
+}
+
+function repeatMinute(series: Series, now: number): void {
+  series.slots = new Map([...series.slots].map(([at, slot]) => [at - MINUTE_MS, slot]))
+  series.sorted = undefined
+  const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS - MINUTE_MS
+  const recent = [...series.slots.keys()].filter(at => at >= minute - LATELY_MS && at < minute + MINUTE_MS)
+  const newest = Math.max(...recent)
+  if (recent.length === 0 || newest >= minute) return
+  const { unit, values } = series.slots.get(newest) as Slot
+  series.slots.set(minute, { unit, values: values.map(([value, count]) => [value, count]) })
+}
+
+function samplesOf({ metric, slots }: Series): Sample[] {
+  return [...slots].map(([at, { unit, values }]) => ({
+    ...metric,
+    at,
+    values,
+    unit,
+    // What stands between two minutes was put with a resolution of a second.
+    resolution: at % MINUTE_MS === 0 ? 60 : 1,
+  }))
+}
+
+// Whoever was cut off by the end of a life, or waits for the first minute of the next, is silent for a minute more.
+function restsOf(times: readonly number[], now: number): (readonly [number, number])[] {
+  const sorted = [...times, now].sort((left, right) => left - right)
+  return sorted.flatMap((to, index) => {
+    const from = sorted[index - 1]
+    return from === undefined || to - from < SILENCE_MS ? [] : [[from - MINUTE_MS, to + MINUTE_MS] as const]
+  })
+}
+
+function writeLines(file: string, samples: readonly Sample[]): void {
+  writeFileSync(file, samples.map(sample => `${JSON.stringify(sample)}\n`).join(''))
 }
 
 function between(sorted: readonly number[], start: number, end: number): number[] {
