@@ -24,6 +24,7 @@ export const dev = defineEnvironment({
   vault: { enabled: false },
   evidence: { retention: '30d' },
   logs: { retention: '7d' },
+  paging: { email: 'platform@shop.example' },
   objectives: {
     'instance-loss': { rpo: '5m', rto: '2h' },
     'bad-write': { rpo: '5m', rto: '60m' },

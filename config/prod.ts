@@ -26,6 +26,7 @@ export const prod = defineEnvironment({
   vault: { retention: '30d' },
   evidence: { retention: '365d' },
   logs: { retention: '90d' },
+  paging: { email: 'platform@shop.example' },
   objectives: {
     'instance-loss': { rpo: '0s', rto: '2m' },
     'bad-write': { rpo: '5m', rto: '60m' },

@@ -141,9 +141,10 @@ export const environmentSchema = z.strictObject({
   assertions: z.array(assertion).default([]),
   paging: z
     .strictObject({
-      /** SSM parameter that holds the integration URL of PagerDuty or Opsgenie; never the URL itself. */
-      pageUrlParameter: z.string().optional(),
-      warnEmail: z.string().optional(),
+      /** Secret, of this name in every region, that holds the integration URL of PagerDuty or Opsgenie; never the URL itself. */
+      pagerSecret: z.string().optional(),
+      /** Gets the warnings, and the pages too while no pager is named. */
+      email: z.string().optional(),
       /** Where the runbook can be read; each alarm links to its article behind `#`. */
       runbook: z.string().default('docs/runbook.md'),
       slack: z.strictObject({ workspaceId: z.string(), channelId: z.string() }).optional(),

@@ -42,6 +42,6 @@ export const SPECIMEN = {
   },
   drills: { 'bad-write': { every: '7d', at: 'before-backup-window', coverageFloor: 0.99 } },
   assertions: [],
-  paging: {},
+  paging: { email: 'platform@shop.example' },
   budget: { monthlyUsd: 3_000, prices: {} },
 } satisfies EnvironmentInput

@@ -22,6 +22,7 @@ export const staging = defineEnvironment({
   cache: { node: 't4g.small', nodes: 2 },
   archive: { retention: '30d' },
   evidence: { retention: '90d' },
+  paging: { email: 'platform@shop.example' },
   objectives: {
     'instance-loss': { rpo: '0s', rto: '2m' },
     'bad-write': { rpo: '5m', rto: '60m' },

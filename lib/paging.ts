@@ -16,24 +16,23 @@ export type PagingProps = {
 
 /**
  * From the topics to people: pages to PagerDuty or Opsgenie, warnings to e-mail and Slack, and what RDS itself has
- * to say to both. The integration URL is read from its parameter at deploy and is never in a template.
+ * to say to both. The integration URL is read from its secret at deploy and is never in a template.
  */
 export class Paging extends Construct {
   constructor(scope: Construct, id: string, { config, topics, instances }: PagingProps) {
     super(scope, id)
-    const { pageUrlParameter, warnEmail, slack } = config.paging
-    if (pageUrlParameter !== undefined)
+    const { pagerSecret, email, slack } = config.paging
+    if (pagerSecret !== undefined)
       new sns.CfnSubscription(this, 'Pager', {
         topicArn: topics.pages.topicArn,
         protocol: 'https',
-        endpoint: new CfnDynamicReference(CfnDynamicReferenceService.SSM, pageUrlParameter).toString(),
+        // Not a SecureString parameter: CloudFormation resolves those for a few properties only, and not for this one.
+        endpoint: new CfnDynamicReference(CfnDynamicReferenceService.SECRETS_MANAGER, pagerSecret).toString(),
       })
-    if (warnEmail !== undefined)
-      new sns.CfnSubscription(this, 'Mail', {
-        topicArn: topics.warnings.topicArn,
-        protocol: 'email',
-        endpoint: warnEmail,
-      })
+    if (email !== undefined) {
+      this.#mail('Mail', topics.warnings, email)
+      if (pagerSecret === undefined) this.#mail('PagesByMail', topics.pages, email)
+    }
     if (slack !== undefined) this.#slack(config, topics, slack)
     this.#events('Failures', topics.pages, ['failure', 'deletion', 'low storage'], instances)
     this.#events(
@@ -42,6 +41,10 @@ export class Paging extends Construct {
       ['failover', 'recovery', 'maintenance', 'read replica'],
       instances,
     )
+  }
+
+  #mail(id: string, topic: sns.Topic, endpoint: string) {
+    new sns.CfnSubscription(this, id, { topicArn: topic.topicArn, protocol: 'email', endpoint })
   }
 
   #slack(

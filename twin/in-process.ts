@@ -29,9 +29,12 @@ export function dynamicOver(
   api: Api,
 ): (region: string, service: string, reference: string) => Promise<string> {
   return async (region, service, reference) => {
-    if (service === 'ssm' || service === 'ssm-secure') {
+    if (service === 'ssm') {
       const [Name] = reference.split(/:(?=\d+$)/)
-      const { Parameter } = await api('ssm', region, 'GetParameter', { Name, WithDecryption: true })
+      const { Parameter } = await api('ssm', region, 'GetParameter', { Name })
+      // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-ssm-secure-strings.html
+      if (Parameter.Type === 'SecureString')
+        throw new Error(`parameter ${Name} is a SecureString: {{resolve:ssm:…}} reads plain ones only`)
       return String(Parameter.Value)
     }
     if (service !== 'secretsmanager')

@@ -62,6 +62,6 @@ async function testPages(options: Options): Promise<void> {
   throw new Refusal(
     'NobodyListens',
     `${silent.map(({ topic, region }) => `${topic} in ${region}`).join(', ')}: no confirmed subscription`,
-    `set paging.pageUrlParameter, paging.warnEmail or paging.slack in config/${config.environment}.ts, deploy, and confirm what arrives`,
+    `set paging.pagerSecret, paging.email or paging.slack in config/${config.environment}.ts, deploy, and confirm what arrives`,
   )
 }

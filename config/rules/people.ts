@@ -1,20 +1,29 @@
 import { type Rule, when } from './rule.ts'
 
-const pageMustBeAParameter: Rule = ({ paging: { pageUrlParameter } }) =>
+const somebodyMustBeTold: Rule = ({ paging: { pagerSecret, email, slack } }) =>
   when(
-    pageUrlParameter !== undefined && !/^\/[\w.-]+(\/[\w.-]+)*$/.test(pageUrlParameter),
-    'paging.pageUrlParameter',
-    // A URL of PagerDuty or Opsgenie is a secret: whoever reads the build log must not find it there.
-    pageUrlParameter?.includes('://') ? '(a URL)' : pageUrlParameter,
-    'want the name of an SSM parameter; the URL itself is a secret and would be readable in every template',
-    'store the URL with "aws ssm put-parameter --type SecureString" and write its name, like "/shop/prod/pager"',
+    pagerSecret === undefined && email === undefined && slack === undefined,
+    'paging',
+    {},
+    'nobody is told: an alarm that no one hears is none',
+    'add an address, like "paging: { email: \'platform@shop.example\' }", a pagerSecret or a slack channel',
   )
 
-const warnMustBeAnAddress: Rule = ({ paging: { warnEmail } }) =>
+const pagerMustBeASecret: Rule = ({ paging: { pagerSecret } }) =>
   when(
-    warnEmail !== undefined && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(warnEmail),
-    'paging.warnEmail',
-    warnEmail,
+    pagerSecret !== undefined && !/^[\w/+=.@-]{1,512}$/.test(pagerSecret),
+    'paging.pagerSecret',
+    // A URL of PagerDuty or Opsgenie is a secret itself: whoever reads the build log must not find it there.
+    pagerSecret?.includes('://') ? '(a URL)' : pagerSecret,
+    'want the name of a secret; the URL itself would be readable in every template',
+    'store the URL with "aws secretsmanager create-secret --secret-string" and write its name, like "shop/prod/pager"',
+  )
+
+const emailMustBeAnAddress: Rule = ({ paging: { email } }) =>
+  when(
+    email !== undefined && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(email),
+    'paging.email',
+    email,
     'this is no e-mail address',
     'write one address',
   )
@@ -63,8 +72,9 @@ const assertionsMustDiffer: Rule = ({ assertions }) =>
 
 /** Who is told, and what they have asked of every copy. */
 export const PEOPLE: readonly Rule[] = [
-  pageMustBeAParameter,
-  warnMustBeAnAddress,
+  somebodyMustBeTold,
+  pagerMustBeASecret,
+  emailMustBeAnAddress,
   slackMustBeIds,
   assertionsMustAsk,
   assertionsMustDiffer,

@@ -2,17 +2,24 @@ import type { Case } from './case.ts'
 
 export const PEOPLE: readonly Case[] = [
   [
+    'refuses alarms that nobody hears',
+    { paging: { email: undefined } },
+    { paging: { email: undefined, pagerSecret: 'shop/prod/pager' } },
+    'paging',
+    /nobody is told/,
+  ],
+  [
     'refuses the pager’s URL where its name belongs',
-    { paging: { pageUrlParameter: 'https://events.pagerduty.com/integration/abc' } },
-    { paging: { pageUrlParameter: '/shop/prod/pager' } },
-    'paging.pageUrlParameter',
-    /the URL itself is a secret/,
+    { paging: { pagerSecret: 'https://events.pagerduty.com/integration/abc' } },
+    { paging: { pagerSecret: 'shop/prod/pager' } },
+    'paging.pagerSecret',
+    /the URL itself would be readable/,
   ],
   [
     'refuses an address that is none',
-    { paging: { warnEmail: 'ops' } },
-    { paging: { warnEmail: 'ops@shop.example' } },
-    'paging.warnEmail',
+    { paging: { email: 'ops' } },
+    { paging: { email: 'ops@shop.example' } },
+    'paging.email',
     /no e-mail address/,
   ],
   [
