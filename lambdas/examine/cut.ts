@@ -25,6 +25,12 @@ select
 from holdfast.heartbeat h
 where h.seq > $1::pg_catalog.int8 and h.at <= $2::pg_catalog.timestamptz`
 
+/** On a replica: has it replayed a heartbeat that the copy lacks? Then it has all that was committed before. */
+const AHEAD = `
+select
+  not pg_catalog.pg_is_in_recovery()
+    or exists (select from holdfast.heartbeat h where h.seq > $1::pg_catalog.int8) as ahead`
+
 /** The newest heartbeat in this database. */
 export async function readCut(client: pg.Client): Promise<Cut | null> {
   return (await client.query<Cut>(NEWEST_HEARTBEAT)).rows[0] ?? null
@@ -45,16 +51,18 @@ export async function cut(request: CutRequest, sides: Sides & { readonly copy: S
         ),
       ],
       cut: null,
+      referenceAhead: false,
       rpoSeconds: null,
       lost: { heartbeats: null, transactions: null, rows: null },
     }
   const rpoSeconds = Math.max(0, (Date.parse(request.disasterAt) - Date.parse(found.at)) / 1000)
-  const lost = sides.primary
+  const { ahead, ...lost } = sides.primary
     ? await withSession(sides.primary, client => count(client, found, request.disasterAt))
-    : { heartbeats: null, transactions: null }
+    : { ahead: true, heartbeats: null, transactions: null }
   return {
-    checks: [foundCheck(found, rpoSeconds, lost)],
+    checks: [foundCheck(found, rpoSeconds, lost), ...(ahead ? [] : [behind(sides.primary, found)])],
     cut: found,
+    referenceAhead: ahead,
     rpoSeconds,
     lost: { ...lost, rows: null },
   }
@@ -63,11 +71,20 @@ export async function cut(request: CutRequest, sides: Sides & { readonly copy: S
 async function count(client: pg.Client, found: Cut, disasterAt: string) {
   const row = (await client.query(LOST, [found.seq, disasterAt])).rows[0]
   const from = parseSnapshot(found.snapshot).xmax
+  const { rows } = await client.query<{ ahead: boolean }>(AHEAD, [found.seq])
   return {
+    ahead: rows[0]?.ahead === true,
     heartbeats: Number(row.heartbeats),
     transactions: row.snapshot === null ? 0 : parseSnapshot(row.snapshot).xmax - from,
   }
 }
+
+const behind = (primary: Side | undefined, found: Cut): Check => ({
+  name: 'cut.reference',
+  verdict: 'unknown',
+  detail: `${primary?.endpoint.identifier} is a replica that has not replayed past heartbeat ${found.seq}, where the copy ends: it cannot be compared with yet`,
+  asked: AHEAD.trim(),
+})
 
 function foundCheck(
   found: Cut,

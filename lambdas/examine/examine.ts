@@ -32,7 +32,7 @@ export function examine(
     case 'canaries':
       return canaries(request, primary())
     case 'mark':
-      return mark(primary())
+      return mark(request, primary())
     case 'open':
       refuseByName(copy().endpoint, undefined)
       return open(request, copy())

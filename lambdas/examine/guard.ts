@@ -11,7 +11,8 @@ const HINT = 'give the endpoint of the drill copy; nothing was changed'
  * Before anything is changed: is this really a drill copy and not the primary? Three proofs, each enough to refuse.
  * By name: only a drill's copies begin with the prefix. Inside: the server was recovered onto a timeline on which no
  * heartbeat was ever written; the definer functions that change a copy ask this again. By experiment: a mark
- * committed on the primary just now cannot be read in the copy.
+ * committed on the primary just now cannot be read in the copy. A replica in the primary's place takes no mark and
+ * needs none: it is in recovery, and the copy is not.
  * @throws Refusal `NotACopy`
  */
 export async function refuseUnlessCopy(copy: Side, primary: Side | undefined): Promise<void> {
@@ -47,11 +48,17 @@ export function refuseByName(copy: Endpoint, primary: Endpoint | undefined): voi
 
 async function refuseByMark(copy: Side, primary: Side): Promise<void> {
   const mark = randomUUID()
-  await withSession(
+  const marked = await withSession(
     primary,
-    client => client.query(`insert into holdfast.canary (id, drill) values ($1, 'mark')`, [mark]),
+    async client => {
+      const { rows } = await client.query('select pg_catalog.pg_is_in_recovery() as recovering')
+      if (rows[0]?.recovering === true) return false
+      await client.query(`insert into holdfast.canary (id, drill) values ($1, 'mark')`, [mark])
+      return true
+    },
     { writes: true },
   )
+  if (!marked) return
   const seen = await withSession(copy, async client => {
     const { rows } = await client.query('select from holdfast.canary where id = $1', [mark])
     return rows.length > 0

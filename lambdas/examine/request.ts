@@ -76,7 +76,12 @@ export type CanariesAnswer = {
 }
 
 /** Reads the primary's clock and place in its log. */
-export type MarkRequest = { readonly task: 'mark'; readonly primary: Endpoint }
+export type MarkRequest = {
+  readonly task: 'mark'
+  readonly primary: Endpoint
+  /** True where a replica stands for the primary, which lives in another region. @default false: a replica is refused */
+  readonly standby?: boolean
+}
 export type MarkAnswer = {
   readonly checks: Check[]
   /** ISO with microseconds, by the primary's clock. */
@@ -89,6 +94,8 @@ export type MarkAnswer = {
   /** Null when no heartbeat was ever written. */
   readonly heartbeatAgeSeconds: number | null
   readonly heartbeatInstance: string | null
+  /** True for a replica: nothing can be committed there, and it shows what it has replayed. */
+  readonly recovering: boolean
 }
 
 /**
@@ -156,6 +163,11 @@ export type CutAnswer = {
   readonly checks: Check[]
   /** Null when the copy holds no heartbeat: then nothing can be dated and the drill fails. */
   readonly cut: Cut | null
+  /**
+   * True once the primary holds what the copy lacks. A replica that has not replayed as far as the copy's end would
+   * accuse the copy of every row that was deleted in between: wait and ask again.
+   */
+  readonly referenceAhead: boolean
   /** Seconds from the cut to `disasterAt`; null without a cut. */
   readonly rpoSeconds: number | null
   readonly lost: {

@@ -56,7 +56,7 @@ export async function runDrill(
   const found = await run('cut', [plan, moment, restored, quiet], (stage, plan, moment, restored) =>
     findCut(stage, request, plan, moment, restored),
   )
-  await run('structure', [plan, restored, quiet], checkStructure)
+  await run('structure', [plan, restored, opened, quiet, found], checkStructure)
   const compared = await run('compare', [plan, restored, opened, found], compareCopy)
   if (request.assertions.length === 0) skip('assertions', 'the environment states none')
   else

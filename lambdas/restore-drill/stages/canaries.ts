@@ -28,8 +28,15 @@ export async function placeCanaries(
   const ahead =
     plan.moment === null || Date.parse(plan.moment) - Date.parse(plan.mark.now) > AHEAD_SECONDS * 1_000
   const past = plan.moment
+  if (ahead && plan.mark.recovering)
+    throw new Refusal(
+      'NoSentinels',
+      `${plan.reference.identifier} is a replica: nothing can be committed there to mark ${past ?? 'a moment just ahead'}`,
+      'ask for latest, random, a moment in the past or a snapshot; now and the future are for the home region',
+    )
   if (!ahead && past !== null) {
     const restorable = await waitUntilRestorable(stage, drill, request, plan, past)
+    await waitUntilReplayed(stage, plan, past)
     const detail = `${past} is past: the heartbeats around it stand for sentinels${restorable}`
     return {
       value: { at: past, canaries: [] },
@@ -49,6 +56,27 @@ export async function placeCanaries(
     value: { at: answer.target, canaries: answer.canaries },
     checks: answer.checks,
     detail: `${answer.canaries.length} sentinels around ${answer.target}${waited}`,
+  }
+}
+
+const MOST_LOOKS = 60
+const LOOK_SECONDS = 5
+
+/** A replica that stands for the primary must show the heartbeats around the moment: one after it says that it does. */
+async function waitUntilReplayed(stage: Stage, { primary, mark }: Plan, past: string): Promise<void> {
+  let { now, heartbeatAgeSeconds, recovering } = mark
+  for (let look = 1; recovering; look++) {
+    const newest = Date.parse(now) - (heartbeatAgeSeconds ?? Number.POSITIVE_INFINITY) * 1_000
+    if (newest > Date.parse(past)) return
+    if (look > MOST_LOOKS)
+      throw new Refusal(
+        'NotReplayed',
+        `${primary.identifier} has not replayed as far as ${past} in ${MOST_LOOKS * LOOK_SECONDS} s`,
+        'look at its replication: ReplicaLag must fall',
+      )
+    await stage.pause(`behind-${look}`, LOOK_SECONDS)
+    const answer = await stage.examine<'mark'>(`mark-${look}`, { task: 'mark', primary, standby: true })
+    ;({ now, heartbeatAgeSeconds, recovering } = answer)
   }
 }
 

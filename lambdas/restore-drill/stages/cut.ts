@@ -13,7 +13,14 @@ export type Found = {
   readonly disasterAt: string
 }
 
-/** Reads where the copy ends, inside the copy, and what that costs up to the disaster. */
+// A replica replays within seconds; one that is minutes behind is broken, and the region's alarms say so.
+const MOST_LOOKS = 24
+const PAUSE_SECONDS = 5
+
+/**
+ * Reads where the copy ends, inside the copy, and what that costs up to the disaster. Where a replica stands for the
+ * primary, waits until it has replayed as far.
+ */
 export async function findCut(
   stage: Stage,
   request: DrillRequest,
@@ -22,16 +29,23 @@ export async function findCut(
   { copy }: Restored,
 ): Promise<Finding<Found>> {
   const disasterAt = disasterOf(request, plan, moment)
-  const answer = await stage.examine<'cut'>('cut', { task: 'cut', copy, primary: plan.primary, disasterAt })
-  const { cut, rpoSeconds, lost } = answer
-  return {
-    value: cut === null ? null : { cut, rpoSeconds, lost, disasterAt },
-    checks: answer.checks,
-    detail:
-      cut === null
-        ? 'no heartbeat survived: nothing in the copy can be dated'
-        : `the newest surviving heartbeat is ${cut.seq} of ${cut.at}`,
+  const ask = (look: number) =>
+    stage.examine<'cut'>(look === 1 ? 'cut' : `cut-${look}`, {
+      task: 'cut',
+      ...{ copy, primary: plan.primary, disasterAt },
+    })
+  let answer = await ask(1)
+  for (let look = 2; look <= MOST_LOOKS && answer.cut !== null && !answer.referenceAhead; look++) {
+    await stage.pause(`behind-${look}`, PAUSE_SECONDS)
+    answer = await ask(look)
   }
+  const { cut, referenceAhead, rpoSeconds, lost, checks } = answer
+  if (cut === null)
+    return { value: null, checks, detail: 'no heartbeat survived: nothing in the copy can be dated' }
+  const detail = `the newest surviving heartbeat is ${cut.seq} of ${cut.at}`
+  if (!referenceAhead)
+    return { value: null, checks, detail: `${detail}; the replica has not replayed as far` }
+  return { value: { cut, rpoSeconds, lost, disasterAt }, checks, detail }
 }
 
 /** ISO. For a chosen moment the damage came right after it; otherwise it strikes when the drill decides. */

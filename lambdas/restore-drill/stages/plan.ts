@@ -71,7 +71,8 @@ export async function makePlan(stage: Stage, drill: Drill, request: DrillRequest
   )
   await stage.once('alone', 'looking for other drills', () => refuseSecondDrill(drill))
   const primary = endpointOf(reference, drill.setting.database)
-  const mark = await stage.examine<'mark'>('mark', { task: 'mark', primary })
+  const standby = drill.setting.region !== drill.setting.sourceRegion
+  const mark = await stage.examine<'mark'>('mark', { task: 'mark', primary, standby })
   const deadline = request.restoreSeconds ?? restoreDeadline(request.objective.rtoSeconds)
   const moment = await stage.once('moment', 'choosing the moment', async () => {
     const chosen = chooseMoment(request.target, from.window, deadline, Math.random())
@@ -82,7 +83,7 @@ export async function makePlan(stage: Stage, drill: Drill, request: DrillRequest
   return {
     value: { reference, primary, mark, from, moment, deadline },
     checks,
-    detail: `${from.kind} ${from.id} to ${what}, compared with ${reference.identifier}`,
+    detail: `${from.kind} ${from.id} to ${what}, compared with ${reference.identifier}${mark.recovering ? ', a replica' : ''}`,
   }
 }
 
@@ -119,7 +120,8 @@ export async function findSource(
   request: Pick<DrillRequest, 'target' | 'region' | 'controlSource'>,
   reference: Instance,
 ): Promise<BackupSource> {
-  if (request.target.kind === 'snapshot') return findSnapshot(drill, request.target.identifier)
+  if (request.target.kind === 'snapshot')
+    return findSnapshot(drill, request.target.identifier, reference.retentionDays)
   if (request.region === 'standby') return findReplicated(drill)
   const id = request.controlSource ?? drill.setting.source
   const source = id === reference.identifier ? reference : await describe(drill.clients.rds, id)
@@ -177,7 +179,11 @@ async function automatedBackup(
   return (answer.DBInstanceAutomatedBackups ?? []).find(wanted)
 }
 
-async function findSnapshot({ clients, setting }: Ground, identifier: string): Promise<BackupSource> {
+async function findSnapshot(
+  { clients, setting }: Ground,
+  identifier: string,
+  retentionDays: number,
+): Promise<BackupSource> {
   const answer = await clients.rds
     .send(new DescribeDBSnapshotsCommand({ DBSnapshotIdentifier: identifier }))
     .catch(error => {
@@ -204,15 +210,16 @@ async function findSnapshot({ clients, setting }: Ground, identifier: string): P
       `the snapshot ${identifier} is ${found.Status}`,
       'wait until it is available',
     )
+  // The newest transaction in it, which its making follows by seconds; older snapshots know only the latter.
+  const content = found.SnapshotDatabaseTime ?? found.SnapshotCreateTime
+  const expires = found.SnapshotType === 'automated'
   return {
     kind: 'snapshot',
     id: identifier,
     window: null,
-    retentionDays: null,
-    createdAt: found.SnapshotCreateTime
-      ? iso(Math.floor(found.SnapshotCreateTime.getTime() / 1_000) * 1_000)
-      : null,
-    expires: found.SnapshotType === 'automated',
+    retentionDays: expires ? retentionDays : null,
+    createdAt: content ? iso(Math.floor(content.getTime() / 1_000) * 1_000) : null,
+    expires,
   }
 }
 

@@ -49,7 +49,7 @@ export async function rollForwardCopy(
   })
   const compared = await ask<CompareAnswer>('compare', {
     ...{ task: 'compare', copy },
-    fingerprint: { tables: wanted.tables, incomplete: wanted.incomplete },
+    fingerprint: { tables: wanted.tables, incomplete: wanted.incomplete, outside: wanted.outside },
   })
   const cut = { lsn: found.cut.lsn, at: found.cut.at, timeline: found.cut.timeline }
   const loss = await ask<LossAnswer>('loss', {

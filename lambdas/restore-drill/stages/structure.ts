@@ -1,5 +1,6 @@
 import type { Check } from '../../runtime/verdict.ts'
 import type { Finding, Stage } from '../stage.ts'
+import type { Opened } from './open.ts'
 import type { Plan } from './plan.ts'
 import type { Restored } from './restore.ts'
 
@@ -7,7 +8,12 @@ import type { Restored } from './restore.ts'
 const MOST_ANSWERS = 18
 
 /** Schema, rights, settings, and amcheck over every index and heap, as many questions as it takes. */
-export async function checkStructure(stage: Stage, plan: Plan, { copy }: Restored): Promise<Finding<string>> {
+export async function checkStructure(
+  stage: Stage,
+  plan: Plan,
+  { copy }: Restored,
+  { boundary }: Opened,
+): Promise<Finding<string>> {
   const checks: Check[] = []
   let digest: string | undefined
   let after: string | undefined
@@ -16,6 +22,7 @@ export async function checkStructure(stage: Stage, plan: Plan, { copy }: Restore
       task: 'structure',
       copy,
       primary: plan.primary,
+      boundary,
       ...(after === undefined ? {} : { after }),
     })
     checks.push(...answer.checks)

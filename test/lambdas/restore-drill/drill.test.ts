@@ -287,6 +287,7 @@ test('a copy without a heartbeat cannot be dated: the drill does not pass', asyn
     cut: () => ({
       checks: [{ name: 'cut.heartbeat', verdict: 'fail', detail: 'no heartbeat survived' }],
       cut: null,
+      referenceAhead: false,
       rpoSeconds: null,
       lost,
     }),

@@ -44,6 +44,7 @@ const GOOD: Required<Answers> = {
     version: '18.4',
     heartbeatAgeSeconds: 0.4,
     heartbeatInstance: 'shop-prod',
+    recovering: false,
   }),
   open: () => ({
     checks: [good('open.answers')],
@@ -57,6 +58,7 @@ const GOOD: Required<Answers> = {
   cut: () => ({
     checks: [good('cut.heartbeat')],
     cut: CUT,
+    referenceAhead: true,
     rpoSeconds: 0.7,
     lost: { heartbeats: 0, transactions: 3, rows: 5 },
   }),
