@@ -149,6 +149,10 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
     allow(DRILL.look, ['*'], { StringEquals: { 'aws:RequestedRegion': [region] } }),
     // The tag is asked of what is made, not of what it is made from: what a restore reads is tagged by nobody's request.
     allow(restoring, restoreResources(place)),
+    // Whatever a snapshot is called, the tag that it took over from its instance says whose it is.
+    allow(['rds:RestoreDBInstanceFromDBSnapshot'], [rdsArn(config, region, 'snapshot', '*')], {
+      StringEquals: { 'aws:ResourceTag/holdfast:environment': config.name },
+    }),
     allow(restoring, [copies], requestTag),
     allow([TAGGING], [copies], requestTag),
     allow(DRILL.own, [copies], carriesDrillTag()),
@@ -201,8 +205,6 @@ function restoreResources(place: Place): string[] {
     rdsArn(config, region, 'subgrp', name),
     rdsArn(config, region, 'og', 'default:*'),
     rdsArn(config, region, 'auto-backup', '*'),
-    rdsArn(config, region, 'snapshot', `rds:${name}-*`),
-    rdsArn(config, region, 'snapshot', `${name}-*`),
   ]
 }
 

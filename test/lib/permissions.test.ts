@@ -67,6 +67,18 @@ describe('restore-drill', () => {
       ]).toEqual([action, 'denied'])
   })
 
+  test('restores every snapshot of its environment, whatever it is called, and no other', () => {
+    const restore = (snapshot: string, environment?: string) =>
+      may('rds:RestoreDBInstanceFromDBSnapshot', `${RDS}:snapshot:${snapshot}`, {
+        ...TAGGING,
+        ...(environment === undefined ? {} : { 'aws:ResourceTag/holdfast:environment': environment }),
+      })
+    expect(restore('rds:shop-prod-2026-11-20', 'shop-prod')).toBe('allowed')
+    expect(restore('awsbackup:job-1', 'shop-prod')).toBe('allowed')
+    expect(restore('shop-prod-by-hand', 'shop-staging')).toBe('not allowed')
+    expect(restore('shop-prod-by-hand')).toBe('not allowed')
+  })
+
   test('cannot make something else look like a drill copy', () => {
     expect(may('rds:AddTagsToResource', `${RDS}:db:other`, TAGGING)).toBe('denied')
     expect(may('rds:RemoveTagsFromResource', `${RDS}:snapshot:other`)).toBe('denied')
