@@ -11,18 +11,87 @@ Examples:
   holdfast fault add fail --service s3 --operation PutObject --code SlowDown --status 503 --times 1
   holdfast fault add delay --service kms --ms 2000
   holdfast fault add lose-answer --service rds --operation RestoreDBInstanceToPointInTime --times 1
+  holdfast fault add hang --service s3 --resource 'arn:aws:s3:::shop-prod-segments-*'
   holdfast fault list
   holdfast fault clear                     all of them, and the clock is put right
   holdfast fault kill-instance shop-prod   SIGKILL to its PostgreSQL
   holdfast fault kill-function RestoreDrill
-  holdfast fault drop-wal shop-prod
+  holdfast fault drop-wal shop-prod        the newest archived segment
+  holdfast fault corrupt-wal shop-prod --segment 000000010000000000000007
+  holdfast fault drop-object BUCKET KEY
   holdfast fault corrupt-object BUCKET KEY
-  holdfast fault corrupt-page drill-shop-prod-1 --database app --relation shop.orders
+  holdfast fault corrupt-page drill-shop-prod-1 --database app --relation shop.orders --page 2
+  holdfast fault delay-restores 30
+  holdfast fault fail-restores 1
   holdfast fault stop-replication shop-prod-read-1
+  holdfast fault resume-replication shop-prod-read-1
+  holdfast fault fill-disk shop-prod 190    GiB of something else than data; 0 removes it
   holdfast fault lose-region us-east-1     until: holdfast fault return-region us-east-1
-  holdfast fault skew-clock -- -600`
+  holdfast fault skew-clock 3600           an hour ahead; behind: skew-clock -- -3600`
 
 type Common = { env?: string; json?: boolean }
+
+type Make = (...given: string[]) => Injury
+
+// What happens at once, to one thing that is named.
+const INJURIES: readonly (readonly [usage: string, description: string, make: Make])[] = [
+  [
+    'kill-instance <instance>',
+    'SIGKILL to the PostgreSQL of an instance',
+    (instance = '') => ({ kind: 'kill-instance', instance }),
+  ],
+  [
+    'kill-function <name>',
+    'SIGKILL to the running processes of a function',
+    (name = '') => ({ kind: 'kill-function', name }),
+  ],
+  [
+    'stop-replication <instance>',
+    'a replica stays as it is and falls behind',
+    (instance = '') => ({ kind: 'stop-replication', instance }),
+  ],
+  [
+    'resume-replication <instance>',
+    'the replica catches up',
+    (instance = '') => ({ kind: 'resume-replication', instance }),
+  ],
+  [
+    'fill-disk <instance> <gib>',
+    'so much of its disk is taken by something else than data; 0 removes it',
+    (instance = '', gib = '') => ({ kind: 'fill-disk', instance, gib: numberOf(gib, 0) }),
+  ],
+  [
+    'drop-object <bucket> <key>',
+    'an object vanishes with all its versions, lock or no lock',
+    (bucket = '', key = '') => ({ kind: 'drop-object', bucket, key }),
+  ],
+  [
+    'corrupt-object <bucket> <key>',
+    'flip a byte of an object',
+    (bucket = '', key = '') => ({ kind: 'corrupt-object', bucket, key }),
+  ],
+  [
+    'delay-restores <seconds>',
+    'every restore waits; 0 ends it',
+    seconds => ({ kind: 'delay-restores', seconds: numberOf(seconds, 0) }),
+  ],
+  [
+    'fail-restores <count>',
+    'the next restores end as incompatible-restore',
+    count => ({ kind: 'fail-restores', count: numberOf(count, 0) }),
+  ],
+  [
+    'lose-region <region>',
+    'nothing answers in a region any more, and its databases die',
+    (region = '') => ({ kind: 'lose-region', region }),
+  ],
+  ['return-region <region>', 'the region is back', (region = '') => ({ kind: 'return-region', region })],
+  [
+    'skew-clock <seconds>',
+    "the twin's clock is ahead by so much, or behind by a negative number; 0 puts it right",
+    seconds => ({ kind: 'skew-clock', seconds: numberOf(seconds) }),
+  ],
+]
 
 /** `holdfast fault`: makes a running twin fail in chosen ways. */
 export const register: Verb = program => {
@@ -30,25 +99,15 @@ export const register: Verb = program => {
     .command('fault')
     .description('make the twin fail: throttle, delay, kill, drop, corrupt, lose a region, skew the clock')
     .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('HINT: holdfast fault --help lists the faults, with an example of each')
   registerCalls(fault)
-  const injuries: Record<string, (...given: string[]) => Injury> = {
-    'kill-instance <instance>': (instance = '') => ({ kind: 'kill-instance', instance }),
-    'kill-function <name>': (name = '') => ({ kind: 'kill-function', name }),
-    'stop-replication <instance>': (instance = '') => ({ kind: 'stop-replication', instance }),
-    'resume-replication <instance>': (instance = '') => ({ kind: 'resume-replication', instance }),
-    'drop-object <bucket> <key>': (bucket = '', key = '') => ({ kind: 'drop-object', bucket, key }),
-    'corrupt-object <bucket> <key>': (bucket = '', key = '') => ({ kind: 'corrupt-object', bucket, key }),
-    'delay-restores <seconds>': seconds => ({ kind: 'delay-restores', seconds: numberOf(seconds) }),
-    'fail-restores <count>': count => ({ kind: 'fail-restores', count: numberOf(count) }),
-    'lose-region <region>': (region = '') => ({ kind: 'lose-region', region }),
-    'return-region <region>': (region = '') => ({ kind: 'return-region', region }),
-    'skew-clock <seconds>': seconds => ({ kind: 'skew-clock', seconds: numberOf(seconds) }),
-  }
-  for (const [usage, injury] of Object.entries(injuries))
-    common(fault.command(usage)).action(async (...given: unknown[]) => {
-      const names = given.filter(value => typeof value === 'string')
-      await injure(given.at(-2) as Common, injury(...names))
-    })
+  for (const [usage, description, injury] of INJURIES)
+    common(fault.command(usage))
+      .description(description)
+      .action(async (...given: unknown[]) => {
+        const names = given.filter(value => typeof value === 'string')
+        await injure(given.at(-2) as Common, injury(...names))
+      })
   registerDetailed(fault)
 }
 
@@ -60,11 +119,13 @@ function common(command: Command): Command {
 function registerDetailed(fault: Command): void {
   for (const kind of ['drop-wal', 'corrupt-wal'] as const)
     common(fault.command(`${kind} <instance>`))
+      .description(`${kind === 'drop-wal' ? 'remove' : 'flip bytes of'} an archived WAL segment`)
       .option('--segment <name>', 'an archived segment, instead of the newest')
       .action((instance: string, options: Common & { segment?: string }) =>
         injure(options, { kind, instance, ...(options.segment ? { segment: options.segment } : {}) }),
       )
   common(fault.command('corrupt-page <instance>'))
+    .description('flip bytes in a page of a relation, behind the back of PostgreSQL')
     .requiredOption('--database <name>', 'the database')
     .requiredOption('--relation <name>', 'a table or an index, with its schema')
     .option('--page <number>', 'which page, counted from 0', '0')
@@ -74,7 +135,7 @@ function registerDetailed(fault: Command): void {
         instance,
         database: options.database,
         relation: options.relation,
-        page: numberOf(options.page),
+        page: numberOf(options.page, 0),
       }),
     )
 }
@@ -129,12 +190,12 @@ async function add(effect: string, options: Added): Promise<void> {
 
 function effectOf(kind: string, options: Added): FaultEffect {
   if (kind === 'throttle' || kind === 'lose-answer' || kind === 'hang') return { kind }
-  if (kind === 'delay') return { kind, ms: numberOf(options.ms) }
+  if (kind === 'delay') return { kind, ms: numberOf(options.ms, 0) }
   if (kind === 'fail')
     return {
       kind,
       ...(options.code ? { code: options.code } : {}),
-      ...(options.status ? { status: numberOf(options.status) } : {}),
+      ...(options.status ? { status: numberOf(options.status, 400, 599) } : {}),
       ...(options.message ? { message: options.message } : {}),
     }
   throw new Refusal(
@@ -173,9 +234,15 @@ async function ask<T>(options: Common, verb: string, input: unknown = {}): Promi
   return askTwin<T>(requireTwin(options.env), verb, input)
 }
 
-function numberOf(text: string | undefined): number {
+function numberOf(text: string | undefined, least = -Infinity, most = Infinity): number {
   const value = Number(text)
-  if (text === undefined || !Number.isFinite(value))
+  if (text === undefined || text.trim() === '' || !Number.isFinite(value))
     throw new Refusal('NotANumber', `"${text}" is not a number`, 'give a number, like 5')
+  if (value < least || value > most)
+    throw new Refusal(
+      'OutOfRange',
+      `${value} is ${value < least ? 'less' : 'more'} than is possible`,
+      `give a number from ${least}${most === Infinity ? '' : ` to ${most}`}`,
+    )
   return value
 }

@@ -1,4 +1,4 @@
-import type { Fault } from '../wire/faults.ts'
+import { type Fault, matches } from '../wire/faults.ts'
 import type { Parts } from './parts.ts'
 import type { Verb } from './server.ts'
 
@@ -25,6 +25,7 @@ export type Injury =
       readonly instance: string
       readonly region?: string
     }
+  | { readonly kind: 'fill-disk'; readonly instance: string; readonly region?: string; readonly gib: number }
   | { readonly kind: 'delay-restores'; readonly seconds: number }
   | { readonly kind: 'fail-restores'; readonly count: number }
   | {
@@ -40,7 +41,10 @@ export type Injury =
 export function faultVerbs(parts: Parts): Record<string, Verb> {
   const { faults } = parts
   return {
-    'fault-add': (fault: Fault) => ({ id: faults.add(fault) }),
+    'fault-add': (fault: Fault) => {
+      checkFault(parts, fault)
+      return { id: faults.add(fault) }
+    },
     'fault-list': () => faults.list(),
     'fault-clear': ({ id }: { id?: string }) => {
       if (id !== undefined && !faults.list().some(fault => fault.id === id))
@@ -51,6 +55,32 @@ export function faultVerbs(parts: Parts): Record<string, Verb> {
     },
     injure: (injury: Injury) => injure(parts, injury),
   }
+}
+
+// A fault that can touch no call would pass for a fault that was survived.
+function checkFault({ services, regions }: Parts, { service, operation, region, times }: Fault): void {
+  const names = services.map(({ name }) => name).sort()
+  const meant = services.filter(({ name }) => service === undefined || matches(service, name))
+  if (meant.length === 0)
+    throw new Error(`the twin has no service ${service}\nHINT: it has ${names.join(', ')}`)
+  if (region !== undefined && !regions.some(each => matches(region, each)))
+    throw new Error(`the twin has no region ${region}\nHINT: it has ${regions.join(', ')}`)
+  const operations = meant.flatMap(({ operations }) => Object.keys(operations))
+  if (operation !== undefined && !operations.some(each => matches(operation, each)))
+    throw new Error(
+      `${service ?? 'no service of the twin'} has ${service ? 'no' : 'an'} operation ${operation}\nHINT: ${nearest(operation, operations)}`,
+    )
+  if (times !== undefined && !(Number.isInteger(times) && times > 0))
+    throw new Error(
+      `a fault cannot touch ${times} calls\nHINT: give a whole number from 1, or none for all calls`,
+    )
+}
+
+// What a person may have meant: the operations that share a word with what they wrote.
+function nearest(operation: string, all: readonly string[]): string {
+  const words = operation.match(/[A-Z]?[a-z]+/g)?.map(word => word.toLowerCase()) ?? []
+  const like = all.filter(name => words.some(word => word.length > 3 && name.toLowerCase().includes(word)))
+  return `it has ${(like.length > 0 ? like : all).slice(0, 12).join(', ')}`
 }
 
 async function injure(parts: Parts, injury: Injury): Promise<string> {
@@ -73,6 +103,8 @@ async function injure(parts: Parts, injury: Injury): Promise<string> {
       return rds.faults.stopReplication(await locate(parts, injury))
     case 'resume-replication':
       return rds.faults.resumeReplication(await locate(parts, injury))
+    case 'fill-disk':
+      return rds.faults.fillDisk({ ...(await locate(parts, injury)), gib: injury.gib })
     case 'delay-restores':
       rds.faults.delayRestores(injury.seconds * 1_000)
       return `every restore waits ${injury.seconds} s`
@@ -90,6 +122,7 @@ async function injure(parts: Parts, injury: Injury): Promise<string> {
     case 'lose-region':
       return loseRegion(parts, injury.region)
     case 'return-region':
+      checkRegion(parts, injury.region)
       await rds.faults.returnRegion(injury.region)
       lost.delete(injury.region)
       for (const fault of faults.list())
@@ -140,9 +173,14 @@ function killFunction({ lambda }: Parts, name: string): string {
   return `killed ${running.map(({ key, pid }) => `${key} (${pid})`).join(', ')}`
 }
 
-async function loseRegion({ rds, lost, faults, regions }: Parts, region: string): Promise<string> {
+function checkRegion({ regions }: Parts, region: string): void {
   if (!regions.includes(region))
     throw new Error(`the twin has no region ${region}\nHINT: it has ${regions.join(', ')}`)
+}
+
+async function loseRegion(parts: Parts, region: string): Promise<string> {
+  checkRegion(parts, region)
+  const { rds, lost, faults } = parts
   lost.add(region)
   // Calls to a lost region are not refused: nobody answers them.
   faults.add({ region, effect: { kind: 'hang' } })

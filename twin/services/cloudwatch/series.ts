@@ -28,10 +28,10 @@ export type SeriesStore = {
   read(metric: MetricName, start: number, end: number): [number, Slot][]
   list(region: string): MetricName[]
   /**
-   * Lets a minute pass in which nothing changes: all that was moves a minute back, and who spoke in the last three
-   * minutes says the same once more. `now` in milliseconds.
+   * Lets a minute pass in which nothing changes: all that was moves a minute back, and who spoke within the last minute
+   * and a half says the same once more.
    */
-  repeatMinute(now: number): void
+  repeatMinute(): void
   /** Writes what minutes were repeated to the file. */
   save(): void
   /** Times in which the twin was down, `[from, to)` in milliseconds, oldest first: in them nobody could speak. */
@@ -48,8 +48,8 @@ function keyOf({ region, namespace, name, dimensions }: MetricName): string {
 
 const MINUTE_MS = 60_000
 
-/** Who spoke within this time speaks every minute: a run of a minute may end a little late. */
-const LATELY_MS = 3 * MINUTE_MS
+/** Who spoke within this time goes on: what is said every minute may come a little late. */
+const LATELY_MS = 90_000
 
 /** As long as this a living twin is never silent: its databases speak every minute. */
 const SILENCE_MS = 2 * MINUTE_MS
@@ -58,19 +58,23 @@ type Series = {
   readonly metric: MetricName
   slots: Map<number, Slot>
   sorted: number[] | undefined
+  /** When something came last, whatever time it spoke of, milliseconds. */
+  heard: number
 }
 
-/** Opens the series kept in `file` (JSON lines). `now` in milliseconds. */
-export function openSeries(file: string, now: number): SeriesStore {
+/** Opens the series kept in `file` (JSON lines). `clock` in milliseconds. */
+export function openSeries(file: string, clock: () => number): SeriesStore {
+  const now = clock()
   const all = new Map<string, Series>()
   mkdirSync(dirname(file), { recursive: true })
-  const add = (sample: Sample) => {
+  const add = (sample: Sample): Series => {
     const key = keyOf(sample)
     const { region, namespace, name, dimensions } = sample
-    const series = all.get(key) ?? {
+    const series: Series = all.get(key) ?? {
       metric: { region, namespace, name, dimensions },
       slots: new Map<number, Slot>(),
       sorted: undefined,
+      heard: 0,
     }
     all.set(key, series)
     const step = sample.resolution * 1000
@@ -84,6 +88,7 @@ export function openSeries(file: string, now: number): SeriesStore {
       })
       series.sorted = undefined
     }
+    return series
   }
   const kept = readKept(file, now - KEPT_MS)
   for (const sample of kept) add(sample)
@@ -93,12 +98,12 @@ export function openSeries(file: string, now: number): SeriesStore {
       kept.map(({ at }) => at),
       now,
     ),
-    repeatMinute: at => {
-      for (const series of all.values()) repeatMinute(series, at)
+    repeatMinute: () => {
+      for (const series of all.values()) repeatMinute(series, clock())
     },
     save: () => writeLines(file, [...all.values()].flatMap(samplesOf)),
     put: sample => {
-      add(sample)
+      add(sample).heard = clock()
       appendFileSync(file, `${JSON.stringify(sample)}\n`)
     },
     read: (metric, start, end) => {
@@ -116,9 +121,8 @@ function repeatMinute(series: Series, now: number): void {
   series.slots = new Map([...series.slots].map(([at, slot]) => [at - MINUTE_MS, slot]))
   series.sorted = undefined
   const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS - MINUTE_MS
-  const recent = [...series.slots.keys()].filter(at => at >= minute - LATELY_MS && at < minute + MINUTE_MS)
-  const newest = Math.max(...recent)
-  if (recent.length === 0 || newest >= minute) return
+  const newest = Math.max(...series.slots.keys())
+  if (series.heard < now - LATELY_MS || newest >= minute) return
   const { unit, values } = series.slots.get(newest) as Slot
   series.slots.set(minute, { unit, values: values.map(([value, count]) => [value, count]) })
 }

@@ -44,7 +44,7 @@ export type CloudWatchService = {
 /** The CloudWatch of one twin, all regions. */
 export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWatchService {
   const { account, clock, act } = dependencies
-  const store = openSeries(join(dependencies.dir, 'metrics.jsonl'), clock())
+  const store = openSeries(join(dependencies.dir, 'metrics.jsonl'), clock)
   const evaluator: Evaluator = {
     account,
     clock,
@@ -77,7 +77,7 @@ export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWat
     tick: () => evaluateAlarms(evaluator),
     pass: async minutes => {
       for (let minute = 0; minute < minutes; minute += 1) {
-        store.repeatMinute(clock())
+        store.repeatMinute()
         evaluateAlarms(evaluator)
         await settle()
         // Two hundred alarms at a time: the databases' clients wait meanwhile, and must get their turn.

@@ -10,6 +10,8 @@ import type { InstanceRecord, ParameterValues } from './records.ts'
 /** Where an instance's cluster is. */
 export const clusterFolder = (rds: Rds, resourceId: string) =>
   join(rds.options.root, 'clusters', resourceId.toLowerCase())
+/** A file of any size that takes the disk of an instance without being data. */
+export const ballastFile = (rds: Rds, resourceId: string) => join(clusterFolder(rds, resourceId), 'ballast')
 /** Where an instance's own segments are archived. */
 export const archiveFolder = (rds: Rds, region: string, resourceId: string) =>
   join(rds.options.root, 'backups', region, resourceId.toLowerCase(), 'wal')

@@ -1,7 +1,17 @@
-import { closeSync, existsSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { archivedSegments } from '../../postgres/archive.ts'
-import { clusterFolder } from './configuration.ts'
+import { ballastFile, clusterFolder } from './configuration.ts'
 import { findInstance, keyOf, type Rds, update } from './context.ts'
 
 type At = { readonly region: string; readonly instance: string }
@@ -19,6 +29,8 @@ export type RdsFaultHooks = {
   /** Stops the stream to a replica, which goes on answering with what it has. */
   readonly stopReplication: (at: At) => string
   readonly resumeReplication: (at: At) => string
+  /** Fills the instance's disk with so many GiB of something else than data; 0 removes it. */
+  readonly fillDisk: (at: At & { gib: number }) => string
   /** Milliseconds that every restore waits before it begins, until set to 0. */
   readonly delayRestores: (ms: number) => void
   /** The next `count` restores end as `incompatible-restore`. */
@@ -33,7 +45,9 @@ const FLIPPED_BYTES = 64
 export function createFaultHooks(rds: Rds): RdsFaultHooks {
   const find = ({ region, instance }: At) => findInstance(rds, region, instance)
   const setStopped = (at: At, isReplicationStopped: boolean) => {
-    const { resourceId, id } = find(at)
+    const { resourceId, id, source } = find(at)
+    if (!source)
+      throw new Error(`${id} follows no other instance\nHINT: holdfast status shows which replicas there are`)
     update(rds, resourceId, () => ({ isReplicationStopped }))
     rds.hosts.reload(resourceId)
     return id
@@ -51,7 +65,8 @@ export function createFaultHooks(rds: Rds): RdsFaultHooks {
     },
     corruptSegment: at => {
       const file = segmentFile(rds, at)
-      flip(file, 8192)
+      // Right behind a segment's own header, and behind that of a packed one: there the records begin.
+      flip(file, 48)
       return `flipped ${FLIPPED_BYTES} bytes of ${file}`
     },
     corruptPage: async at => {
@@ -61,13 +76,26 @@ export function createFaultHooks(rds: Rds): RdsFaultHooks {
         .query('select pg_catalog.pg_relation_filepath($1::regclass) as path', [at.relation], at.database)
       const file = join(clusterFolder(rds, resourceId), 'data', String(row?.path))
       await rds.hosts.halt(resourceId)
-      // Past the page header and the line pointers, so that the damage is in the rows and not in the page's frame.
-      flip(file, (at.page ?? 0) * 8192 + 8192 - 2 * FLIPPED_BYTES)
-      await rds.hosts.start(resourceId)
+      try {
+        // Past the page header and the line pointers, so that the damage is in the rows and not in the page's frame.
+        flip(file, (at.page ?? 0) * 8192 + 8192 - 2 * FLIPPED_BYTES)
+      } finally {
+        await rds.hosts.start(resourceId)
+      }
       return `flipped ${FLIPPED_BYTES} bytes of page ${at.page ?? 0} of ${at.relation}`
     },
     stopReplication: at => `stopped the replication of ${setStopped(at, true)}`,
     resumeReplication: at => `resumed the replication of ${setStopped(at, false)}`,
+    fillDisk: at => {
+      const { resourceId, id } = find(at)
+      const file = ballastFile(rds, resourceId)
+      rmSync(file, { force: true })
+      if (at.gib <= 0) return `the disk of ${id} holds its data only`
+      // A file with a hole: it counts for its size and takes no room here.
+      writeFileSync(file, '')
+      truncateSync(file, at.gib * 1024 ** 3)
+      return `${at.gib} GiB of the disk of ${id} are taken`
+    },
     delayRestores: ms => {
       rds.faults.restoreDelay = ms
     },
@@ -120,11 +148,12 @@ function flip(file: string, position: number): void {
   try {
     const bytes = Buffer.alloc(FLIPPED_BYTES)
     const read = readSync(handle, bytes, 0, FLIPPED_BYTES, position)
-    // A packed segment is shorter than the place aimed at.
-    const at = read === 0 ? 0 : position
-    const length = read === 0 ? readSync(handle, bytes, 0, FLIPPED_BYTES, 0) : read
-    for (let index = 0; index < length; index++) bytes[index] = (bytes[index] ?? 0) ^ 0xff
-    writeSync(handle, bytes, 0, length, at)
+    if (read === 0)
+      throw new Error(
+        `${file} ends before byte ${position}: nothing was damaged\nHINT: choose a page that the relation has`,
+      )
+    for (let index = 0; index < read; index++) bytes[index] = (bytes[index] ?? 0) ^ 0xff
+    writeSync(handle, bytes, 0, read, position)
   } finally {
     closeSync(handle)
   }

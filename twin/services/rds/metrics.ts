@@ -1,7 +1,9 @@
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type pg from 'pg'
 import { secondsBetween, usageOf } from '../../postgres/usage.ts'
 import { classMemory } from './class-memory.ts'
+import { ballastFile } from './configuration.ts'
 import type { Rds } from './context.ts'
 import type { Host } from './hosts.ts'
 import type { RdsMetric } from './options.ts'
@@ -54,6 +56,10 @@ function sendCompute(host: Host, record: InstanceRecord, send: Send): void {
   if (memory !== undefined) send('FreeableMemory', Math.max(0, memory - usage.memory), 'Bytes')
 }
 
+function ballast(rds: Rds, { resourceId }: InstanceRecord): number {
+  return statSync(ballastFile(rds, resourceId), { throwIfNoEntry: false })?.size ?? 0
+}
+
 /** Emits what RDS publishes and the twin can really measure; what it cannot is not made up. */
 export async function emitMetrics(rds: Rds, host: Host, record: InstanceRecord): Promise<void> {
   const { emitMetric } = rds.options
@@ -76,7 +82,7 @@ export async function emitMetrics(rds: Rds, host: Host, record: InstanceRecord):
   sendCompute(host, record, send)
   send(
     'FreeStorageSpace',
-    Math.max(0, (record.shown.AllocatedStorage ?? 20) * GIB - any.bytes - any.wal),
+    Math.max(0, (record.shown.AllocatedStorage ?? 20) * GIB - any.bytes - any.wal - ballast(rds, record)),
     'Bytes',
   )
   send('TransactionLogsDiskUsage', any.wal, 'Bytes')
