@@ -131,7 +131,10 @@ export class Applier {
     this.#pending.clear()
     this.#waiting = 0
     this.#text = 0
-    if (pending.length > 0) await this.#answered()
+    if (pending.length === 0) return
+    await this.#answered()
+    // What was planned for a table of one row scans it for ever, however it has grown.
+    this.#send(this.#ask('discard plans'))
     for (const [table, changes] of pending)
       for (const group of changes.groups()) await this.#sendGroup(table, group)
   }

@@ -5,7 +5,7 @@ import { type Archive, readMessages, type Stored } from '../runtime/segment/stor
 import { type Placed, placedChanges } from '../runtime/segment/transactions.ts'
 import { Applier, prepareSession } from './applier.ts'
 import { BoundaryFinder } from './boundary.ts'
-import { mustReach, segmentsFrom } from './history.ts'
+import { segmentsFrom, segmentsUntil } from './history.ts'
 import { type Progress, prepareProgress, saveProgress } from './progress.ts'
 import type { ApplyRequest, Target } from './request.ts'
 import { PREFIX, SchemaChanges } from './schema-change.ts'
@@ -37,7 +37,6 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
   const cut = await readCut(client)
   await mustBeCopy(client)
   const target = limitsOf(request.target)
-  if (target.lsn !== undefined) await mustReach(archive, request.systemIdentifier, target.lsn)
   await prepareSession(client)
   await prepareSession(options.writer)
   const progress = await prepareProgress(client)
@@ -49,8 +48,9 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
     from: progress.seen ?? cut.lsn,
   }
   let last: Stored | undefined
-  for await (const stored of segmentsFrom(archive, stretch)) {
-    if (target.lsn !== undefined && parseLsn(stored.header.start) >= target.lsn) break
+  const segments =
+    target.lsn === undefined ? segmentsFrom(archive, stretch) : segmentsUntil(archive, stretch, target.lsn)
+  for await (const stored of segments) {
     last = stored
     const decide = { finder, target, near: BigInt(request.boundary.nextXid) }
     const done = await applySegment(
@@ -60,11 +60,12 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
       decide,
       () => performance.now() - began < options.limit,
     )
-    if (!done) return { done: false, progress: await batch.close() }
+    // Before the next one may have to be waited for.
+    await batch.save()
+    if (!done) return { done: false, progress: batch.progress }
   }
-  const finished = await batch.close()
   if (last !== undefined) await setSequences(client, last.header.sequences)
-  return { done: true, progress: finished }
+  return { done: true, progress: batch.progress }
 }
 
 type Decide = { readonly finder: BoundaryFinder; readonly target: Limits; readonly near: bigint }
@@ -162,16 +163,15 @@ class Batch {
       transactions: this.#progress.transactions + 1,
     }
     // A new enum value may be used only after the commit that made it, as it was on the primary.
-    if (this.#hasSchemaChange || this.#applier.rows >= BATCH) await this.#write()
+    if (this.#hasSchemaChange || this.#applier.rows >= BATCH) await this.save()
   }
 
-  /** Writes what is complete; an incomplete transaction, cut short by time, is forgotten. */
-  async close(): Promise<Progress> {
-    await this.#write()
+  get progress(): Progress {
     return this.#progress
   }
 
-  async #write(): Promise<void> {
+  /** Commits what was applied so far, whole transactions all of them. */
+  async save(): Promise<void> {
     if (!this.#isOpen) return
     const done = await this.#applier.settle()
     this.#progress = {

@@ -4,6 +4,9 @@ import type { Check, Verdict } from '../runtime/verdict.ts'
 import { digestTable, prepareReading } from './digest.ts'
 import type { CompareAnswer, CompareRequest, TableDigest } from './request.ts'
 
+/** Tables outside the archive that the sentence names. */
+const NAMED = 5
+
 /** Asks the copy for the primary's digests: copy + tail = primary, or the tables where it is not. */
 export async function compareWith(
   client: pg.Client,
@@ -20,7 +23,7 @@ export async function compareWith(
   }
   const identical = checks.filter(check => check.verdict === 'pass').length
   return {
-    checks: [summary(checks, rows), ...checks.filter(check => check.verdict !== 'pass')],
+    checks: [summary(checks, rows, primary.outside), ...checks.filter(check => check.verdict !== 'pass')],
     identical,
     different: checks.length - identical,
     rows: String(rows),
@@ -61,7 +64,7 @@ async function compareTable(
   }
 }
 
-function summary(checks: readonly Check[], rows: bigint): Check {
+function summary(checks: readonly Check[], rows: bigint, outside: readonly string[]): Check {
   const name = 'roll-forward.identical'
   if (checks.length === 0)
     return { name, verdict: 'unknown', detail: 'no table is archived, nothing was compared' }
@@ -75,5 +78,13 @@ function summary(checks: readonly Check[], rows: bigint): Check {
     worst === 'pass'
       ? `copy + tail = primary: ${equal} tables, ${rows} rows, identical`
       : `copy + tail differs from the primary in ${checks.length - equal} of ${checks.length} tables`
-  return { name, verdict: worst, detail }
+  return { name, verdict: worst, detail: `${detail}; ${sayOutside(outside)}` }
+}
+
+/** Said even where it is none: what was not compared is not known to be equal. */
+function sayOutside(outside: readonly string[]): string {
+  if (outside.length === 0) return 'no table is outside the archive'
+  const more = outside.length > NAMED ? ' …' : ''
+  const [count, are] = outside.length === 1 ? ['1 table', 'is'] : [`${outside.length} tables`, 'are']
+  return `${count} ${are} outside the archive and not compared: ${outside.slice(0, NAMED).join(', ')}${more}`
 }

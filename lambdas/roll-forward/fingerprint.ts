@@ -3,6 +3,18 @@ import { digestTable, prepareReading } from './digest.ts'
 import type { FingerprintAnswer } from './request.ts'
 import { quote } from './statement.ts'
 
+/** What holds data and is in no archive, ours aside: no pattern names it, it writes no log, or no stream carries it. */
+const OUTSIDE = `
+select format('%I.%I', n.nspname, c.relname) as name
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and c.relpersistence <> 't'
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'holdfast')
+  and not exists (select from holdfast.archive_table t where t.oid = c.oid)
+union all
+select 'large objects' where exists (select from pg_catalog.pg_largeobject_metadata)
+order by name`
+
 /** Digests of all archived tables of the primary, as one snapshot sees them; see FingerprintRequest. */
 export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer> {
   await prepareReading(client)
@@ -22,9 +34,16 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
        left join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname like 'holdfast\\_archive%'
        order by t.schema, t.name`,
     )
+    const { rows: outside } = await client.query(OUTSIDE)
     const digests = []
     for (const table of tables) digests.push(await digestTable(client, table))
-    return { ...seen.rows[0], ...place.rows[0], tables: digests, incomplete: tables.flatMap(incompleteOf) }
+    return {
+      ...seen.rows[0],
+      ...place.rows[0],
+      tables: digests,
+      incomplete: tables.flatMap(incompleteOf),
+      outside: outside.map(({ name }) => name),
+    }
   } finally {
     await client.query('rollback')
   }

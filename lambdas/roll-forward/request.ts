@@ -29,6 +29,8 @@ export type FingerprintAnswer = {
   readonly tables: readonly TableDigest[]
   /** Tables of the archive whose changes it does not hold completely, with the reason. */
   readonly incomplete: readonly { readonly table: string; readonly reason: string }[]
+  /** Tables with data of which the archive holds nothing, so that nothing is compared. */
+  readonly outside: readonly string[]
 }
 
 /** Up to where to roll forward: the transactions that a snapshot sees, or all before a position, or all there are. */
@@ -70,7 +72,7 @@ export type ApplyAnswer = {
 export type CompareRequest = {
   readonly task: 'compare'
   readonly copy: Endpoint
-  readonly fingerprint: Pick<FingerprintAnswer, 'tables' | 'incomplete'>
+  readonly fingerprint: Pick<FingerprintAnswer, 'tables' | 'incomplete' | 'outside'>
 }
 export type CompareAnswer = {
   readonly checks: Check[]

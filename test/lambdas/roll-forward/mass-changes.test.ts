@@ -15,6 +15,11 @@ insert into whole select * from keyed;
 insert into keyless select g / 2, null, '{"n":  1}' from generate_series(1, ${MANY}) g;
 create table ranked (id int primary key, rank int not null unique);
 insert into ranked select g, g from generate_series(1, 500) g;
+create table tiny (id int primary key, rank int not null unique);
+insert into tiny values (3, 1);
+create table heavy (n int, big text);
+alter table heavy alter big set storage external;
+insert into heavy select g, repeat(md5(g::text), 300) from generate_series(1, 3) g;
 create table swapped (id int primary key, place int unique deferrable initially deferred);
 insert into swapped select g, g from generate_series(1, 20) g;
 create table room (id int primary key, during int4range, exclude using gist (during with &&));
@@ -58,6 +63,9 @@ const TAIL = [
   // In this order only: each takes the place that the one before left.
   'update ranked set rank = 0 where id = 1',
   `do $$ begin for i in 2..500 loop update ranked set rank = i - 1 where id = i; end loop; end $$`,
+  // The same where the server would rather go through the table than through the changes.
+  'insert into tiny values (2, 2), (1, 3)',
+  'update tiny set rank = 0 where id = 3; update tiny set rank = 1 where id = 2; update tiny set rank = 2 where id = 1',
   `do $$ begin for i in reverse 300..1 loop
     update room set during = int4range(i * 10 + 10, i * 10 + 20) where id = i; end loop; end $$`,
   'update swapped set place = 21 - place',
@@ -76,6 +84,7 @@ const TAIL = [
   'delete from moved where id = 400; do $$ begin for i in reverse 399..1 loop update moved set id = i + 1 where id = i; end loop; end $$',
   'update moved set id = id + 1000, v = null where id <= 50',
   'update moved set id = 52000 where id = 51; update moved set id = 51 where id = 1049',
+  'update heavy set n = n + 10',
   // Each row becomes the next one.
   'update counter set n = n + 1',
   'delete from nothing where ctid in (select ctid from nothing limit 2); insert into nothing select from generate_series(1, 4)',
@@ -100,6 +109,7 @@ const target = () => ({ kind: 'snapshot', snapshot: wanted.snapshot, lsn: wanted
 beforeAll(async () => {
   rig = await openRig()
   await rig.sql(SETUP)
+  await rig.sql('vacuum analyze tiny')
   await rig.run()
   await rig.lab.beat()
   const backup = await rig.lab.backup()

@@ -197,7 +197,9 @@ test('makes the copy equal to the primary, in every table, row for row', () => {
     {
       name: 'roll-forward.identical',
       verdict: 'pass',
-      detail: expect.stringMatching(/^copy \+ tail = primary: \d+ tables, \d+ rows, identical$/),
+      detail: expect.stringMatching(
+        /^copy \+ tail = primary: \d+ tables, \d+ rows, identical; 1 table is outside the archive and not compared: public.forgotten$/,
+      ),
     },
   ])
   expect(compared.different).toBe(0)
