@@ -128,7 +128,7 @@ export const environmentSchema = z.strictObject({
       enabled: z.boolean().default(true),
       retention: duration.default(30 * 86_400),
       /** Tables as `schema.table`, `schema.*` or `*.*`; system schemas never. Each is published by its name, as it comes. */
-      tables: z.array(z.string()).default(['public.*']),
+      tables: z.array(z.string()).default(['*.*']),
     })
     .prefault({}),
   vault: z
