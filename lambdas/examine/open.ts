@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { sentence, Transient } from '../runtime/failure.ts'
+import { Refusal, sentence, Transient } from '../runtime/failure.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { asked } from './check.ts'
 import type { Boundary, OpenAnswer, OpenRequest } from './request.ts'
@@ -20,6 +20,9 @@ select
   pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::pg_catalog.text as "nextXid"
 from pg_catalog.pg_control_checkpoint() c`
 
+/** SQLSTATE classes and codes: wrong login, no such database. Waiting heals neither. */
+const NOT_LET_IN = /^(28|3D000)/
+
 type Row = {
   recovering: boolean
   timeline: number
@@ -31,6 +34,7 @@ type Row = {
 /**
  * Connects, asks `select 1`, freezes the boundary, then runs the warm queries.
  * @throws Transient `CopyNotReady` while the copy cannot be reached or still recovers
+ * @throws Refusal `CopyRefusesLogin` when it is up and knows neither the user nor the database
  */
 export async function open(request: OpenRequest, copy: Side): Promise<OpenAnswer> {
   const began = performance.now()
@@ -54,6 +58,14 @@ async function reach(copy: Side): Promise<pg.Client> {
   try {
     return await openSession(copy, { asTheWorkload: true })
   } catch (cause) {
+    const { code = '' } = cause as { code?: string }
+    if (NOT_LET_IN.test(code))
+      throw new Refusal(
+        'CopyRefusesLogin',
+        `${copy.endpoint.identifier} is up and does not let Holdfast in: ${sentence(cause)}`,
+        'a backup from before Holdfast was deployed holds neither its user nor its heartbeats: choose a later one',
+        { cause },
+      )
     throw new Transient('CopyNotReady', `${copy.endpoint.identifier} cannot be reached: ${sentence(cause)}`, {
       cause,
     })

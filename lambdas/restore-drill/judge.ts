@@ -165,7 +165,11 @@ export function judge(
   if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks)
   const verdict = worst(checks)
   if (verdict === 'pass') return { verdict, sentence: passed(tables, measured) }
-  const red = checks.filter(check => check.verdict === 'fail' || check.verdict === 'unknown')
+  const isRed = (check: Check) => check.verdict === 'fail' || check.verdict === 'unknown'
+  const found = stages.flatMap(stage => stage.checks).filter(isRed)
+  // Where a stage failed, an objective that could therefore not be measured is no second trouble.
+  const missed = objectives.filter(check => check.verdict === 'fail' || (isRed(check) && found.length === 0))
+  const red = [...found, ...missed]
   const first = red.find(check => check.verdict === verdict)
   const more = red.length > 1 ? ` (and ${red.length - 1} more)` : ''
   return {
@@ -184,7 +188,7 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
 const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   'row-deleted': [/^compare\.table/],
   'row-changed': [/^compare\.table/],
-  'row-added': [/^compare\.table/],
+  'row-added': [/^compare\.(table|own-writes)/],
   'index-dropped': [/^structure/],
   'grant-lost': [/^structure/],
   'sequence-behind': [/^structure/],
