@@ -21,9 +21,11 @@ export type StageNews = {
 /** The stages of a drill so far, in order. What runs inside a stage is not a stage. */
 export function readHistory(events: readonly Event[]): StageNews[] {
   const stages = new Map<string, StageNews>()
+  const parents = new Map<string, string>()
   for (const event of events) {
     const { EventType: type, Id: id = '', Name: name, EventTimestamp: at } = event
-    if (event.SubType === 'MapIteration') countBatch(stages, type)
+    if (event.ParentId !== undefined) parents.set(id, event.ParentId)
+    if (event.SubType === 'MapIteration') countBatch(stages, topOf(id, parents), type)
     if (event.SubType !== 'RunInChildContext' || event.ParentId !== undefined || at === undefined) continue
     if (type === 'ContextStarted' && name !== undefined) stages.set(id, { name, startedAt: at })
     const begun = stages.get(id)
@@ -33,11 +35,15 @@ export function readHistory(events: readonly Event[]): StageNews[] {
   return [...stages.values()]
 }
 
-// Batches belong to the stage that runs: there is one fan-out in a drill.
-function countBatch(stages: Map<string, StageNews>, type: string | undefined): void {
-  const last = [...stages].at(-1)
-  if (!last) return
-  const [id, stage] = last
+/** The stage that something happened in: what it is part of, as far up as that goes. */
+function topOf(id: string, parents: ReadonlyMap<string, string>): string {
+  const parent = parents.get(id)
+  return parent === undefined ? id : topOf(parent, parents)
+}
+
+function countBatch(stages: Map<string, StageNews>, id: string, type: string | undefined): void {
+  const stage = stages.get(id)
+  if (!stage) return
   const { done, all } = stage.batches ?? { done: 0, all: 0 }
   if (type === 'ContextStarted') stages.set(id, { ...stage, batches: { done, all: all + 1 } })
   else stages.set(id, { ...stage, batches: { done: done + 1, all } })

@@ -1,5 +1,6 @@
 import { sayDuration, sayShare } from '../../lambdas/restore-drill/report/figure.ts'
 import type { DrillRequestInput, DrillResult } from '../../lambdas/restore-drill/request.ts'
+import { stepIn } from '../../lambdas/runtime/failure.ts'
 import { Progress, paint, table } from '../terminal.ts'
 import type { StageNews } from './follow.ts'
 
@@ -65,7 +66,9 @@ export function describeResult(request: DrillRequestInput, result: DrillResult):
       ? 'no evidence was kept'
       : `s3://${result.evidence.bucket}/${result.evidence.key}`
   const verdict = paint(['bold', COLOURS[result.verdict]], result.verdict.toUpperCase())
-  return `${stages}\n\n${figures}\n\n${verdict}  ${result.sentence}\nevidence: ${evidence}`
+  const step = result.stages.map(stage => stepIn(stage.detail)).find(hint => hint !== undefined)
+  const hint = step === undefined ? '' : `\nHINT: ${step}`
+  return `${stages}\n\n${figures}\n\n${verdict}  ${result.sentence}${hint}\nevidence: ${evidence}`
 }
 
 function row(

@@ -42,10 +42,20 @@ export function openJournal(ctx: DurableContext, examineArn: string, began: stri
         skip(name, `not reached: ${empty[0] ?? 'an earlier stage'} did not succeed`)
         return null
       }
+      // Its place is taken before it runs: of stages that run together, the faster must not come first in a replay.
+      const place = stages.length
+      stages.push({
+        name,
+        startedAt: began,
+        endedAt: began,
+        verdict: 'unknown',
+        detail: 'running',
+        checks: [],
+      })
       const done = await ctx.runInChildContext(name, inner =>
         performStage(stageOf(inner, name, examineArn, []), needs as never, work),
       )
-      stages.push(done.stage)
+      stages[place] = done.stage
       calls.push(...done.calls)
       if (done.value === null) empty.push(name)
       return done.value

@@ -14,6 +14,11 @@ export class Transient extends Error {
   }
 }
 
+/** The step that a refusal's text tells, or `undefined`. */
+export function stepIn(text: string): string | undefined {
+  return /(?:^|\n)HINT: ([^\n]+)/.exec(text)?.[1]
+}
+
 /** The sentence of anything thrown, with the sentences of its causes. */
 export function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -66,7 +66,7 @@ export function assemble(
         },
       ],
       tables,
-      calls: [...calls],
+      calls: [...calls].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)),
     },
   }
 }

@@ -31,7 +31,7 @@ test('stages are told in order, the running one without an end', () => {
   ])
 })
 
-test('batches of the comparison are counted while it runs', () => {
+test('batches are counted in the stage that they belong to, whatever runs beside it', () => {
   const batch = (EventType: 'ContextStarted' | 'ContextSucceeded', Id: string): Event => ({
     EventType,
     SubType: 'MapIteration',
@@ -41,9 +41,21 @@ test('batches of the comparison are counted while it runs', () => {
   })
   const stages = readHistory([
     stage('ContextStarted', 'a', 'compare', 1),
+    stage('ContextStarted', 'b', 'structure', 1),
+    {
+      EventType: 'ContextStarted',
+      SubType: 'Map',
+      Id: 'm',
+      Name: 'batch',
+      ParentId: 'a',
+      EventTimestamp: at(1),
+    },
     batch('ContextStarted', 'm1'),
     batch('ContextStarted', 'm2'),
     batch('ContextSucceeded', 'm1'),
   ])
-  expect(stages).toEqual([{ name: 'compare', startedAt: at(1), batches: { done: 1, all: 2 } }])
+  expect(stages).toEqual([
+    { name: 'compare', startedAt: at(1), batches: { done: 1, all: 2 } },
+    { name: 'structure', startedAt: at(1) },
+  ])
 })
