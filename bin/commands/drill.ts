@@ -7,6 +7,7 @@ Examples:
   holdfast drill                                     to the newest restorable moment
   holdfast drill --to 2026-11-20T14:03:00Z
   holdfast drill --to now                            a moment just ahead, marked by sentinels
+  holdfast drill --to before-backup-window           the most log to replay: the slowest moment of the day
   holdfast drill --to rds:shop-prod-2026-11-20-03-30 a snapshot
   holdfast drill --region standby                    the replicated backups of the other region
   holdfast drill --control row-deleted               damage the copy: the drill must notice
@@ -31,7 +32,11 @@ export const register: Verb = program => {
     .description('restore a copy, prove it against the living database, sign what was found')
     .option('--env <name>', 'the environment')
     .option('--target <target>', 'twin or aws')
-    .option('--to <moment>', 'latest, now, random, a time with a zone or a snapshot', 'latest')
+    .option(
+      '--to <moment>',
+      'latest, now, random, before-backup-window, a time with a zone or a snapshot',
+      'latest',
+    )
     .option('--region <place>', 'home or standby', placeOf, 'home')
     .option('--control <fault>', 'a negative control: put this fault into the copy', faultOf)
     .option('--control-source <instance>', 'for the control other-database: what to restore instead')

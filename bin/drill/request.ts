@@ -4,12 +4,13 @@ import { Refusal } from '../../lambdas/runtime/failure.ts'
 
 /** What a person says on the command line. */
 export type DrillWishes = {
-  /** `latest`, `now`, `random`, an ISO time or a snapshot's identifier. */
+  /** `latest`, `now`, `random`, `before-backup-window`, an ISO time or a snapshot's identifier. */
   readonly to: string
   readonly region: 'home' | 'standby'
   readonly control?: string | undefined
   readonly controlSource?: string | undefined
   readonly requestedBy: string
+  readonly now: Date
 }
 
 /** The request for the environment's drill, with its objective, floor and assertions. */
@@ -24,7 +25,10 @@ export function buildRequest(config: EnvironmentConfig, wishes: DrillWishes): Dr
     )
   return {
     mode,
-    target: parseTarget(wishes.to),
+    target:
+      wishes.to === 'before-backup-window'
+        ? { kind: 'time', at: beforeWindow(config.database.backup.window, wishes.now) }
+        : parseTarget(wishes.to),
     region: wishes.region,
     objective: { rpoSeconds: objective.rpo, rtoSeconds: objective.rto },
     coverageFloor: config.drills[mode]?.coverageFloor ?? 0.99,
@@ -37,12 +41,26 @@ export function buildRequest(config: EnvironmentConfig, wishes: DrillWishes): Dr
   }
 }
 
+/** False for the thirtieth of February, which JavaScript takes for the second of March. */
+const isDay = (day: string) => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+
+const DAY = 86_400_000
+// The newest full backup is then a day old: as much log must be replayed as ever.
+const LEAD = 60_000
+
+/** ISO: the last minute before the backup window's most recent beginning. @param window `hh:mm-hh:mm`, UTC */
+function beforeWindow(window: string, now: Date): string {
+  const [hours = 0, minutes = 0] = window.split(/[:-]/).map(Number)
+  const today = new Date(now).setUTCHours(hours, minutes, 0, 0) - LEAD
+  return new Date(today < now.getTime() ? today : today - DAY).toISOString()
+}
+
 /** What `--to` means. A time wants a zone: a drill to the wrong hour would prove the wrong thing. */
 export function parseTarget(text: string): DrillTarget {
   if (text === 'latest' || text === 'now' || text === 'random') return { kind: text }
   if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
     const zoned = /(Z|[+-]\d{2}:\d{2})$/.test(text) && !Number.isNaN(Date.parse(text))
-    if (zoned) return { kind: 'time', at: new Date(text).toISOString() }
+    if (zoned && isDay(text.slice(0, 10))) return { kind: 'time', at: new Date(text).toISOString() }
     throw new Refusal(
       'NoSuchTime',
       `${text} is no time with a zone`,
@@ -53,6 +71,6 @@ export function parseTarget(text: string): DrillTarget {
   throw new Refusal(
     'NoSuchTarget',
     `${text} is no time and no snapshot's identifier`,
-    'give latest, now, random, a time or a snapshot',
+    'give latest, now, random, before-backup-window, a time or a snapshot',
   )
 }

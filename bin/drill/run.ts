@@ -20,6 +20,7 @@ export async function drillFromTerminal(options: DrillOptions): Promise<void> {
     control: options.control,
     controlSource: options.controlSource,
     requestedBy: `${userInfo().username} at a terminal`,
+    now: new Date(),
   })
   const lambda = deployment.lambda(options.region)
   const functionArn = await deployment.output(options.region, 'RestoreDrillArn')

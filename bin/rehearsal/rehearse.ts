@@ -81,6 +81,7 @@ async function drillToBefore(deployment: Deployment, damage: Damage): Promise<Dr
     to: damage.before,
     region: 'home',
     requestedBy: 'rehearsal',
+    now: new Date(),
   })
   return runDrill({
     lambda: deployment.lambda('home'),

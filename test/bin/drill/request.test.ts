@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { parseTarget } from '../../../bin/drill/request.ts'
+import { buildRequest, parseTarget } from '../../../bin/drill/request.ts'
+import { loadEnvironment } from '../../../config/environments.ts'
 
 test('words, times and snapshots are told apart', () => {
   expect(
@@ -15,7 +16,7 @@ test('words, times and snapshots are told apart', () => {
   ])
 })
 
-test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z'])(
+test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z', '2026-02-30T00:00:00Z'])(
   '%s has no zone or is no time',
   text => {
     expect(() => parseTarget(text)).toThrow(`${text} is no time with a zone`)
@@ -24,4 +25,17 @@ test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z'])(
 
 test('what is neither is refused', () => {
   expect(() => parseTarget('14:03')).toThrow('is no time and no snapshot')
+})
+
+test.each([
+  ['2026-11-20T03:29:30Z', '2026-11-20T03:29:00.000Z'],
+  ['2026-11-20T03:28:59Z', '2026-11-19T03:29:00.000Z'],
+])('at %s the slowest moment was %s, a minute before the backup window', (now, at) => {
+  const { target } = buildRequest(loadEnvironment('prod'), {
+    to: 'before-backup-window',
+    region: 'home',
+    requestedBy: 'a test',
+    now: new Date(now),
+  })
+  expect(target).toEqual({ kind: 'time', at })
 })
