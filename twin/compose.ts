@@ -351,7 +351,7 @@ export async function composeServices(
     createSchedulerService(scheduler, scheduleGroups),
   ]
   const api = apiOver(services, account, identities.root().principal)
-  const parts = { api, regions, faults, lambda, scheduler, backup, rds, s3, resources, lost, clock }
+  const parts = { api, services, regions, faults, lambda, scheduler, backup, rds, s3, resources, lost, clock }
   return {
     services,
     identities,

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Api } from './deploy/provision/api.ts'
-import type { Identities } from './iam/identities.ts'
-import type { Call, Service } from './wire/call.ts'
+import type { Call, Principal, Service } from './wire/call.ts'
 
-/** Calls operations in process as the account's root: what CloudFormation may do. */
-export function apiOver(services: readonly Service[], account: string, identities: Identities): Api {
+/** Calls operations in process as `principal`: the account's root for what CloudFormation does, or a service of AWS. */
+export function apiOver(services: readonly Service[], account: string, principal: Principal): Api {
   const byName = new Map(services.map(service => [service.name, service]))
   return async (name, region, operation, input) => {
     const found = byName.get(name)?.operations[operation]
@@ -15,7 +14,7 @@ export function apiOver(services: readonly Service[], account: string, identitie
       region,
       account,
       operation,
-      principal: identities.root().principal,
+      principal,
     }
     return found.run(input, call)
   }

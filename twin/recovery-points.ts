@@ -1,9 +1,17 @@
 import type { Api } from './deploy/provision/api.ts'
 import type { Snapshots } from './services/backup/vaults.ts'
+import type { Principal } from './wire/call.ts'
 
 const POLL_MS = 200
 
-/** What AWS Backup does with databases: it takes, copies and removes RDS snapshots. */
+/** As whom AWS Backup calls RDS: only so are its snapshots made and removed. */
+export const BACKUP_SERVICE: Principal = {
+  accessKeyId: '',
+  roleArn: 'backup.amazonaws.com',
+  arn: 'backup.amazonaws.com',
+}
+
+/** What AWS Backup does with databases: it takes, copies and removes RDS snapshots. `api` calls as `BACKUP_SERVICE`. */
 export function snapshotsOver(api: Api): Snapshots {
   const available = async (region: string, id: string) => {
     for (;;) {

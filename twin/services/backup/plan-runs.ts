@@ -2,7 +2,7 @@ import type { BackupRuleInput, BackupSelection } from '@aws-sdk/client-backup'
 import { WireError } from '../../wire/call.ts'
 import { parseExpression, type Recurrence } from '../scheduler/expression.ts'
 import { createTimetable } from '../scheduler/timetable.ts'
-import { startBackup, startCopy } from './jobs.ts'
+import { type Begun, startBackup, startCopy } from './jobs.ts'
 import type { Backups, Plan } from './vaults.ts'
 
 /** A rule of a plan with its next run, for people. */
@@ -136,8 +136,7 @@ async function backUp(
     },
     plan,
   )
-  const { recoveryPointArn } = await taken.ended
-  if (recoveryPointArn === undefined) return
+  const recoveryPointArn = await pointOf(taken)
   const copies = (rule.CopyActions ?? []).map(copy =>
     startCopy(
       backups,
@@ -151,5 +150,11 @@ async function backUp(
       plan,
     ),
   )
-  await Promise.all(copies.map(({ ended }) => ended))
+  await Promise.all(copies.map(pointOf))
+}
+
+async function pointOf({ ended }: Begun): Promise<string> {
+  const { recoveryPointArn, kind, message } = await ended
+  if (recoveryPointArn === undefined) throw new Error(`the ${kind} job failed: ${message}`)
+  return recoveryPointArn
 }

@@ -58,7 +58,7 @@ export type SnapshotRecord = {
   readonly id: string
   readonly status: string
   readonly progress: number
-  readonly type: 'manual' | 'automated'
+  readonly type: 'manual' | 'automated' | 'awsbackup'
   readonly dir: string
   readonly version: Version
   readonly createdAt: number

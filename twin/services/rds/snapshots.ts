@@ -40,15 +40,21 @@ export function describeSnapshot(record: SnapshotRecord): rdsTypes.DBSnapshot {
   }
 }
 
-function claim(rds: Rds, region: string, parameter: string, identifier: string): string {
-  const id = checkIdentifier(parameter, identifier, 255)
+type Snapped = 'manual' | 'awsbackup'
+
+// AWS Backup names what it takes `awsbackup:…`, which nobody else can.
+const typeFor = ({ principal }: Call): Snapped =>
+  principal.arn === 'backup.amazonaws.com' ? 'awsbackup' : 'manual'
+
+function claim(rds: Rds, region: string, parameter: string, identifier: string, type: Snapped): string {
+  const id = type === 'manual' ? checkIdentifier(parameter, identifier, 255) : identifier
   if (rds.snapshots.has(keyOf(region, id)))
     throw new WireError(
       'DBSnapshotAlreadyExists',
       `Cannot create the snapshot because a snapshot with the identifier ${id} already exists.`,
     )
   const manual = rds.snapshots.values().filter(each => each.region === region && each.type === 'manual')
-  if (manual.length >= MAX_MANUAL)
+  if (type === 'manual' && manual.length >= MAX_MANUAL)
     throw new WireError('SnapshotQuotaExceeded', `Cannot create more than ${MAX_MANUAL} manual snapshots`)
   return id
 }
@@ -78,18 +84,19 @@ function tell(rds: Rds, record: SnapshotRecord, id: string, category: string, me
   })
 }
 
-/** Records a manual snapshot and returns what takes it. @throws DBSnapshotAlreadyExists and others, before anything happened */
+/** Records a snapshot and returns what takes it. @throws DBSnapshotAlreadyExists and others, before anything happened */
 export function makeSnapshot(
   rds: Rds,
   record: InstanceRecord,
   identifier: string,
   tags: readonly rdsTypes.Tag[],
+  type: Snapped = 'manual',
 ): () => Promise<void> {
-  const id = claim(rds, record.region, 'DBSnapshotIdentifier', identifier)
+  const id = claim(rds, record.region, 'DBSnapshotIdentifier', identifier, type)
   const now = rds.now()
   const dir = folderOf(rds, record.region, id, now)
   const snapshot: SnapshotRecord = {
-    ...snapshotOf(rds, record, { id, type: 'manual', dir, createdAt: now, status: 'creating' }),
+    ...snapshotOf(rds, record, { id, type, dir, createdAt: now, status: 'creating' }),
     tags,
   }
   rds.snapshots.set(keyOf(record.region, id), snapshot)
@@ -120,6 +127,7 @@ function createSnapshot(rds: Rds, input: rdsTypes.CreateDBSnapshotMessage, call:
     record,
     input.DBSnapshotIdentifier ?? '',
     input.Tags ? newTags(input.Tags) : inherited,
+    typeFor(call),
   )
   update(rds, record.resourceId, () => ({ status: 'backing-up' }))
   const done = () => {
@@ -156,13 +164,15 @@ function copySnapshot(rds: Rds, input: rdsTypes.CopyDBSnapshotMessage, call: Cal
       'SnapshotQuotaExceeded',
       `Cannot copy more than ${MAX_CROSS_REGION_COPIES} snapshots across regions`,
     )
-  const id = claim(rds, call.region, 'TargetDBSnapshotIdentifier', input.TargetDBSnapshotIdentifier ?? '')
+  const type = typeFor(call)
+  const target = input.TargetDBSnapshotIdentifier ?? ''
+  const id = claim(rds, call.region, 'TargetDBSnapshotIdentifier', target, type)
   const now = rds.now()
   const copy: SnapshotRecord = {
     ...source,
     region: call.region,
     id,
-    type: 'manual',
+    type,
     status: 'copying',
     progress: 0,
     dir: folderOf(rds, call.region, id, now),
@@ -172,7 +182,7 @@ function copySnapshot(rds: Rds, input: rdsTypes.CopyDBSnapshotMessage, call: Cal
       ...source.shown,
       DBSnapshotIdentifier: id,
       DBSnapshotArn: arnOf(rds, call.region, 'snapshot', id),
-      SnapshotType: 'manual',
+      SnapshotType: type,
       SourceRegion: isAbroad ? source.region : undefined,
       SourceDBSnapshotIdentifier: arnOf(rds, source.region, 'snapshot', source.id),
       Encrypted: source.shown.Encrypted || input.KmsKeyId !== undefined,
@@ -196,6 +206,11 @@ async function deleteSnapshot(rds: Rds, input: rdsTypes.DeleteDBSnapshotMessage,
   const record = findSnapshot(rds, call.region, input.DBSnapshotIdentifier ?? '')
   if (record.type === 'automated')
     throw new WireError('InvalidDBSnapshotState', `Snapshot ${record.id} is automated and cannot be deleted.`)
+  if (record.type === 'awsbackup' && typeFor(call) !== 'awsbackup')
+    throw new WireError(
+      'InvalidDBSnapshotState',
+      `Snapshot ${record.id} belongs to AWS Backup, which alone deletes it.`,
+    )
   const isExported = rds.exports
     .values()
     .some(each => each.sourceArn === record.shown.DBSnapshotArn && /STARTING|IN_PROGRESS/.test(each.status))
