@@ -6,11 +6,13 @@ import type { TwinRds } from '../services/rds/rds.ts'
 import type { S3Service } from '../services/s3/service.ts'
 import type { Scheduler } from '../services/scheduler/scheduler.ts'
 import type { Collection } from '../state/collection.ts'
+import type { Service } from '../wire/call.ts'
 import type { Faults } from '../wire/faults.ts'
 
 /** The parts of a twin that its control endpoint reaches. */
 export type Parts = {
   readonly api: Api
+  readonly services: readonly Service[]
   readonly regions: readonly string[]
   readonly faults: Faults
   readonly lambda: Lambda

@@ -54,7 +54,9 @@ export async function recover(options: RecoverOptions): Promise<Cluster> {
   } catch (error) {
     await cluster.kill()
     const end = readFileSync(join(to, 'postgresql.log'), 'utf8').slice(-2000)
-    throw new StartFailure(`${(error as Error).message}\n${end}`, { cause: error })
+    const [, why] = end.match(/FATAL: {2}([^\n]*)/) ?? []
+    const said = (error as Error).message
+    throw new StartFailure(`${why === undefined ? said : `${said}: ${why}`}\n${end}`, { cause: error })
   }
   cluster.reload(options.settings ?? {})
   return cluster

@@ -45,7 +45,8 @@ export type Faults = {
   suffer(fault: ActiveFault): Promise<void>
 }
 
-const matches = (pattern: string | undefined, text: string): boolean =>
+/** Whether text is of a fault's pattern: `*` is any run of characters, no pattern is anything. */
+export const matches = (pattern: string | undefined, text: string): boolean =>
   pattern === undefined ||
   new RegExp(
     `^${pattern

@@ -147,6 +147,7 @@ function flipByte(path: string, at: number): void {
 }
 
 function dropVersion(s3: S3, bucket: string, key: string, versionId: string | undefined): void {
+  requireVersion(s3, bucket, key, versionId)
   const keep = (version: Version) => versionId !== undefined && version.id !== versionId
   s3.objects.save(bucket, key, s3.objects.versions(bucket, key).filter(keep))
 }
