@@ -16,7 +16,7 @@ import { findTail } from '../../bin/restore/archive.ts'
 import type { Restored } from '../../bin/restore/show.ts'
 import { type Archive, listSegments, readHeader } from '../../lambdas/runtime/segment/store.ts'
 import { openStandingTwin, type StandingTwin } from '../lambdas/restore-drill/standing-twin.ts'
-import { holdfast } from './run.ts'
+import { holdfast, start } from './run.ts'
 
 let twin: StandingTwin
 beforeAll(async () => {
@@ -204,6 +204,34 @@ test('a copy that breaks keeps its proving name, and the way to delete it is sai
   expect(stderr).toContain(
     'aws rds delete-db-instance --db-instance-identifier drill-proving-shop-dev-broken --skip-final-snapshot --region us-east-1',
   )
+}, 120_000)
+
+test('Ctrl-C in the middle ends at once, and says what stands and how to delete it', async () => {
+  const command = start([
+    'restore',
+    '--env',
+    'dev',
+    '--target',
+    'twin',
+    '--to',
+    'latest',
+    '--name',
+    'shop-dev-stopped',
+  ])
+  const stands = async () =>
+    (await instances()).some(found => found.DBInstanceIdentifier === 'drill-proving-shop-dev-stopped')
+  while (!(await stands())) await sleep(50)
+  command.child.kill('SIGINT')
+  const { code, stderr } = await command.ended
+  expect(code).toBe(130)
+  expect(stderr).toContain(
+    'drill-proving-shop-dev-stopped may stand in us-east-1 (to become shop-dev-stopped), unproven, and costs until it is deleted',
+  )
+  expect(stderr).toContain(
+    'aws rds delete-db-instance --db-instance-identifier drill-proving-shop-dev-stopped --skip-final-snapshot --region us-east-1',
+  )
+  // A person asked for it, so a person deletes it.
+  expect(await stands()).toBe(true)
 }, 120_000)
 
 test.each([

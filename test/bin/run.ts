@@ -11,12 +11,17 @@ export function holdfast(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  return new Promise(resolve => {
-    execFile(
-      process.execPath,
-      [HOLDFAST, ...args],
-      { env: { ...process.env, NO_COLOR: '1', ...env }, maxBuffer: 64 * 1024 * 1024 },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
-    )
-  })
+  return start(args, env).ended
+}
+
+/** The same for whoever wants to interrupt it. */
+export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { promise, resolve } = Promise.withResolvers<Ended>()
+  const child = execFile(
+    process.execPath,
+    [HOLDFAST, ...args],
+    { env: { ...process.env, NO_COLOR: '1', ...env }, maxBuffer: 64 * 1024 * 1024 },
+    (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+  )
+  return { child, ended: promise }
 }
