@@ -134,7 +134,7 @@ async function runWhole(
   tally: Tally,
   work: Work,
 ): Promise<void> {
-  const hashing = hashingOf(primary, copy, work.catalog.types)
+  const hashing = hashingOf(primary, copy, work.catalog.types, true)
   for (const why of hashing.leftOut) tally.skip(why)
   const sameColumns = hashing.leftOut.length === 0 && primary.columns.length === copy.columns.length
   const { counts, digest } = await compareWhole(lane, work.history, {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { formOf, labelsWithin, readTypes, type TypeRow } from './types.ts'
+import { formOf, isJsonb, labelsWithin, readTypes, type TypeRow } from './types.ts'
 
 /** A table with storage of its own, on one side. */
 export type Relation = {
@@ -121,11 +121,14 @@ export type Hashing = {
 /**
  * Expressions for the columns that both sides have, under each side's own name. The copy says which columns there
  * are: one that the primary got after the cut would change every row's text and no row's xmin.
+ * @param byContent true where neither place nor transaction goes into the hash: then it must tell apart all that the
+ * text does, at the price of making it for jsonb, whose hash leaves out the scale of numbers
  */
 export function hashingOf(
   primary: Relation,
   copy: Relation,
   types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
+  byContent = false,
 ): Hashing {
   const pairs: { mine: Column; theirs: Column }[] = []
   const leftOut: string[] = []
@@ -135,7 +138,10 @@ export function hashingOf(
     if (theirs && why === undefined) pairs.push({ mine, theirs })
     else leftOut.push(`column ${quote(mine.name)}: ${why}`)
   }
-  const of = (column: Column, model: Column) => expressions(column, model, types.copy)
+  const of = (column: Column, model: Column) =>
+    byContent && isJsonb(model.type, types.copy)
+      ? [`t.${quote(column.name)}::pg_catalog.text`]
+      : expressions(column, model, types.copy)
   return {
     primary: pairs.flatMap(pair => of(pair.theirs, pair.mine)),
     copy: pairs.flatMap(pair => of(pair.mine, pair.mine)),

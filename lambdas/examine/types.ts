@@ -120,6 +120,14 @@ function baseForm(type: TypeRow, typmod: number): Form {
   return send === undefined ? 'text' : { send }
 }
 
+/** True for jsonb, for arrays of it and for domains over it. */
+export function isJsonb(oid: number, types: ReadonlyMap<number, TypeRow>): boolean {
+  const type = types.get(oid)
+  if (!type) return false
+  if (type.isArray || type.sort === 'd') return type.parts.some(part => isJsonb(part, types))
+  return type.builtin && type.name === 'jsonb'
+}
+
 /** The labels of every enum inside the type: a value hashed as text changes with them although its row did not. */
 export function labelsWithin(oid: number, types: ReadonlyMap<number, TypeRow>): string {
   const type = types.get(oid)
