@@ -2,7 +2,8 @@
  * RDS for PostgreSQL's limits on storage, from "Amazon RDS DB instance storage" in the RDS User Guide and
  * CreateDBInstance's AllocatedStorage: sizes in GiB, throughput in MiB/s.
  */
-export const SIZE = { gp3: [20, 65_536], io2: [100, 65_536] } as const
+export const LEAST_SIZE = { gp3: 20, io2: 100 } as const
+export const MOST_SIZE = 65_536
 
 /** From this size on gp3 stripes four volumes: its baseline rises, and only then may IOPS and throughput be set. */
 export const GP3_STRIPED_FROM = 400

@@ -4,18 +4,6 @@ import * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 
-// The only retentions that CloudWatch Logs takes, in days (PutRetentionPolicy).
-const RETENTIONS = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096, 1_827, 2_192, 2_557, 2_922, 3_288,
-  3_653,
-] as const
-
-/** The shortest retention that CloudWatch Logs offers and that keeps at least `seconds`, in days. */
-export function retentionDays(seconds: number): number {
-  const wanted = seconds / 86_400
-  return RETENTIONS.find(days => days >= wanted) ?? RETENTIONS[RETENTIONS.length - 1] ?? 3_653
-}
-
 export type LogGroupProps = {
   readonly config: EnvironmentConfig
   readonly key: kms.IKey
@@ -28,7 +16,8 @@ export function createLogGroup(scope: Construct, id: string, props: LogGroupProp
   return new logs.LogGroup(scope, id, {
     logGroupName: props.name,
     encryptionKey: props.key,
-    retention: retentionDays(props.config.logs.retention),
+    // One of the days that CloudWatch takes: a rule of the configuration holds that.
+    retention: props.config.logs.retention / 86_400,
     removalPolicy: RemovalPolicy.RETAIN,
   })
 }

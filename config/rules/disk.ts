@@ -1,16 +1,14 @@
-import { GP3_LARGE, GP3_STRIPED_FROM, IO2, leastCeiling, SIZE } from '../storage.ts'
+import { GP3_LARGE, GP3_STRIPED_FROM, IO2, LEAST_SIZE, leastCeiling, MOST_SIZE } from '../storage.ts'
 import { type Rule, when } from './rule.ts'
 
-const mustHaveASize: Rule = ({ database: { storage } }) => {
-  const [least, most] = SIZE[storage.type]
-  return when(
-    storage.size < least || storage.size > most,
+const mustHaveASize: Rule = ({ database: { storage } }) =>
+  when(
+    storage.size < LEAST_SIZE[storage.type],
     'database.storage.size',
     storage.size,
-    `${storage.type} takes ${least} to ${most} GiB`,
-    `use at least ${least}`,
+    `${storage.type} begins at ${LEAST_SIZE[storage.type]} GiB`,
+    `use at least ${LEAST_SIZE[storage.type]}`,
   )
-}
 
 const mustHaveRoomToGrow: Rule = ({ database: { storage } }) =>
   when(
@@ -23,11 +21,11 @@ const mustHaveRoomToGrow: Rule = ({ database: { storage } }) =>
 
 const mustNotGrowPastTheEnd: Rule = ({ database: { storage } }) =>
   when(
-    storage.max > SIZE[storage.type][1],
+    storage.max > MOST_SIZE,
     'database.storage.max',
     storage.max,
-    `${storage.type} ends at ${SIZE[storage.type][1]} GiB`,
-    `use at most ${SIZE[storage.type][1]}`,
+    `${storage.type} ends at ${MOST_SIZE} GiB`,
+    `use at most ${MOST_SIZE}`,
   )
 
 const smallGp3MustStayPlain: Rule = ({ database: { storage } }) =>

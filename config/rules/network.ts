@@ -65,7 +65,7 @@ const mustHoldSubnets: Rule = ({ network }) =>
       addresses < LEAST_SUBNET,
       `network.${key}`,
       network[key],
-      `its subnets would have ${addresses} addresses each, too few for a failover and a proxy`,
+      `its subnets would have ${Math.floor(addresses)} addresses each, too few for a failover and a proxy`,
       'choose a shorter prefix, such as /20',
     )
   })

@@ -57,8 +57,8 @@ const windowsMustNotMeet: Rule = ({ database }) => {
   const backup = parseBackupWindow(database.backup.window)
   const maintenance = parseMaintenanceWindow(database.maintenanceWindow)
   if (!backup || !maintenance) return []
-  // The backup comes every day; the week before and after catch what wraps around Sunday night.
-  const meet = Array.from({ length: 21 }, (_, day) => (day - 7) * 24 * 60).some(
+  // The backup comes every day; one day more on either side catches what wraps around midnight and Sunday night.
+  const meet = Array.from({ length: 9 }, (_, day) => (day - 1) * 24 * 60).some(
     start => backup[0] + start < maintenance[1] && maintenance[0] < backup[1] + start,
   )
   return when(
@@ -158,7 +158,7 @@ const archiveMustOutliveBackups: Rule = ({ archive, database }) =>
   )
 
 /** CloudWatch Logs' retentions, in days (PutRetentionPolicy). */
-const LOG_DAYS = [
+export const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ]
 

@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { PostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { ENVIRONMENTS, loadEnvironment } from '../../config/environments.ts'
 import { InvalidEnvironment } from '../../config/fault.ts'
 import { parseConfig } from '../../config/parse.ts'
 import { VERSIONS } from '../../config/rules/instances.ts'
+import { LOG_DAYS } from '../../config/rules/time.ts'
 import { draft, faultsOf } from './draft.ts'
 
 test('fills defaults, counts durations in seconds and derives the name', () => {
@@ -140,6 +142,13 @@ test('tells every price that is missing in a region, not only the first', () => 
   expect(paths).toContain("budget.prices['eu-west-1/proxy.vcpu']")
   expect(paths).toContain("budget.prices['eu-west-1/cache.r7g.large']")
   expect(paths).toContain("budget.prices['eu-central-1/backup.gib']")
+})
+
+test('knows the days that CloudWatch keeps logs for', () => {
+  const days = Object.values(RetentionDays).filter(
+    each => typeof each === 'number' && each !== RetentionDays.INFINITE,
+  )
+  expect(LOG_DAYS).toEqual(days.toSorted((a, b) => Number(a) - Number(b)))
 })
 
 test('knows the versions that RDS offers', () => {

@@ -6,7 +6,7 @@ export const BUDGET: readonly Case[] = [
     { budget: { monthlyUsd: 1_038 } },
     { budget: { monthlyUsd: 1_039 } },
     'budget.monthlyUsd',
-    /costs about \$1039 a month; the most for shop-prod cache cache.r7g.large hours \$384/,
+    /costs about \$1039 a month; the most for shop-prod cache cache.r7g.large hours \$384, [^,]+, [^,]+$/,
   ],
   [
     'refuses a price that nobody knows, instead of counting nothing',

@@ -6,14 +6,14 @@ export const DISK: readonly Case[] = [
     { database: { storage: { size: 19 } } },
     { database: { storage: { size: 20 } } },
     'database.storage.size',
-    /gp3 takes 20 to 65536 GiB/,
+    /gp3 begins at 20 GiB/,
   ],
   [
     'refuses io2 below 100 GiB',
     { database: { storage: { type: 'io2', size: 99, iops: 2_000 } } },
     { database: { storage: { type: 'io2', size: 100, iops: 2_000 } } },
     'database.storage.size',
-    /io2 takes 100/,
+    /io2 begins at 100/,
   ],
   [
     'refuses a ceiling less than a tenth above the size',

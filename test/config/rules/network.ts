@@ -9,6 +9,27 @@ export const NETWORK: readonly Case[] = [
     /no IPv4 range/,
   ],
   [
+    'refuses a number beyond 255',
+    { network: { cidr: '10.256.0.0/16' } },
+    { network: { cidr: '10.255.0.0/16' } },
+    'network.cidr',
+    /no IPv4 range/,
+  ],
+  [
+    'refuses a prefix beyond 32',
+    { network: { cidr: '10.40.0.0/33' } },
+    { network: { cidr: '172.16.0.0/16' } },
+    'network.cidr',
+    /no IPv4 range/,
+  ],
+  [
+    'takes a prefix of 32 for what it is: a network of one address',
+    { network: { cidr: '10.40.0.1/32' } },
+    { network: { cidr: '192.168.0.0/16' } },
+    'network.cidr',
+    /subnets would have 0 addresses/,
+  ],
+  [
     'refuses a range larger than a VPC',
     { network: { cidr: '10.32.0.0/15' } },
     { network: { cidr: '10.32.0.0/16' } },
