@@ -35,7 +35,10 @@ export const register: Verb = program => {
     .option('--target <target>', 'twin or aws')
     .requiredOption('--to <moment>', 'latest, a time with a zone or a snapshot')
     .option('--region <place>', 'home or standby', placeOf, 'home')
-    .option('--with-archive', 'roll the copy forward along the archive, to the time or to its end')
+    .option(
+      '--with-archive',
+      'roll the copy forward along the archive, to the time or to its end; at home only',
+    )
     .option('--name <identifier>', 'of the new instance (default: <environment>-restored-<moment>)')
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)

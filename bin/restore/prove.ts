@@ -28,10 +28,20 @@ export type Proof = {
   readonly disasterAt: string
 }
 
-export type Asking = { readonly lambda: LambdaClient; readonly examineArn: string; readonly database: string }
+export type Asking = {
+  readonly lambda: LambdaClient
+  readonly examineArn: string
+  readonly database: string
+  /** In the other region a replica stands for the primary. */
+  readonly standby: boolean
+}
 
 // `available` and a server that takes connections are not the same second.
 const TRIES = 8
+
+// A replica replays within seconds; one that is minutes behind is broken.
+const MOST_LOOKS = 24
+const PAUSE_SECONDS = 5
 
 /** Asks the copy through the examination who it is and where it ends. Nothing is written. */
 export async function proveCopy(
@@ -43,7 +53,7 @@ export async function proveCopy(
   const ask = <T>(payload: unknown) => invokeFunction<T>(asking.lambda, asking.examineArn, payload)
   const opened = await untilReady(() => ask<OpenAnswer>({ task: 'open', copy }))
   const primary = source.alive ? endpointOf(source.like, asking.database) : undefined
-  const mark = primary ? await ask<MarkAnswer>({ task: 'mark', primary }) : null
+  const mark = primary ? await ask<MarkAnswer>({ task: 'mark', primary, standby: asking.standby }) : null
   const { boundary } = opened
   const who = mark
     ? (
@@ -62,12 +72,23 @@ export async function proveCopy(
     : [unidentified(source)]
   const disasterAt =
     source.target.kind === 'time' ? source.target.at : (mark?.now ?? new Date().toISOString())
-  const ended = await ask<CutAnswer>({ task: 'cut', copy, disasterAt, ...(primary ? { primary } : {}) })
+  const look = () => ask<CutAnswer>({ task: 'cut', copy, disasterAt, ...(primary ? { primary } : {}) })
+  const ended = await untilReached(look, asking.standby && primary !== undefined)
   return {
     checks: [...opened.checks, ...who, ...ended.checks],
     ...{ boundary, mark, cut: ended.cut, rpoSeconds: ended.rpoSeconds, disasterAt },
     transactions: ended.lost.transactions,
   }
+}
+
+/** Where a replica stands for the primary, waits until it has replayed as far as the copy. */
+async function untilReached(look: () => Promise<CutAnswer>, standby: boolean): Promise<CutAnswer> {
+  let answer = await look()
+  for (let again = 2; standby && again <= MOST_LOOKS && answer.cut && !answer.referenceAhead; again++) {
+    await sleep(PAUSE_SECONDS * 1_000)
+    answer = await look()
+  }
+  return answer
 }
 
 function unidentified({ like }: Source): Check {

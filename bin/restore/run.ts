@@ -46,8 +46,14 @@ async function makePlan(deployment: Deployment, rds: RDSClient, options: Restore
   const { config } = deployment
   const place = options.region
   if (options.name !== undefined) refuseBadName(config, options.name)
-  const examineArn = await deployment.output(place, 'ExamineArn')
   const withArchive = options.withArchive === true
+  if (withArchive && place === 'standby')
+    throw new Refusal(
+      'NoRollForwardThere',
+      `nothing rolls a copy forward in ${deployment.region(place)}: only the home region has that function`,
+      'restore there without --with-archive, or with it in the home region',
+    )
+  const examineArn = await deployment.output(place, 'ExamineArn')
   const rollForwardArn = withArchive ? await deployment.output(place, 'RollForwardArn') : null
   const source = await chooseSource(deployment, rds, { to: options.to, place, withArchive })
   const name = options.name ?? defaultName(config.name, source.moment)
@@ -98,7 +104,8 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
   const copy = endpointOf(instance, config.database.name)
   tell('asking the copy who it is and where it ends')
   const lambda = deployment.lambda(options.region)
-  const asking = { lambda, examineArn: plan.examineArn, database: config.database.name }
+  const standby = options.region === 'standby'
+  const asking = { lambda, examineArn: plan.examineArn, database: config.database.name, standby }
   const proof = await proveCopy(asking, source, copy, [...new Set([config.name, source.like.identifier])])
   const settings = configurationChecks(
     source,

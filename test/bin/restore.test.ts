@@ -121,7 +121,7 @@ test('a restored instance is proven, named, protected and like production, and h
     IAMDatabaseAuthenticationEnabled: true,
     PubliclyAccessible: false,
   })
-  expect(found?.DBParameterGroups?.map(group => group.DBParameterGroupName)).toEqual(['shop-dev'])
+  expect(found?.DBParameterGroups?.map(group => group.DBParameterGroupName)).toEqual(['shop-dev-postgres18'])
   expect(found?.VpcSecurityGroups).toEqual(primary?.VpcSecurityGroups)
   expect(found?.TagList?.map(tag => tag.Key).sort()).toEqual([
     'holdfast:cost-centre',
@@ -254,7 +254,7 @@ test.each([
     expect(stderr).toContain(said)
     expect(stderr).toContain('HINT: ')
     expect(code).toBe(1)
-    expect((await instances()).map(found => found.DBInstanceIdentifier)).toEqual(['shop-dev'])
+    expect((await instances()).map(found => found.DBInstanceIdentifier)).toEqual(['shop-dev-postgres18'])
   },
   60_000,
 )
