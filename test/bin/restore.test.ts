@@ -254,7 +254,7 @@ test.each([
     expect(stderr).toContain(said)
     expect(stderr).toContain('HINT: ')
     expect(code).toBe(1)
-    expect((await instances()).map(found => found.DBInstanceIdentifier)).toEqual(['shop-dev-postgres18'])
+    expect((await instances()).map(found => found.DBInstanceIdentifier)).toEqual(['shop-dev'])
   },
   60_000,
 )
