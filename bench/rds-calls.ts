@@ -1,5 +1,6 @@
 /**
- * RDS calls a second through the wire and the p99 of DescribeDBInstances, with the stock SDK client.
+ * RDS calls a second through the wire and the p99 of DescribeDBInstances: with the stock SDK client, and of the twin
+ * alone.
  * `npx node bench/rds-calls.ts [--calls 5000] [--clients 8] [--instances 6]`
  */
 import { once } from 'node:events'
@@ -14,6 +15,7 @@ import { createIdentities } from '../twin/iam/identities.ts'
 import { openAuthority } from '../twin/postgres/authority.ts'
 import { createRds } from '../twin/services/rds/rds.ts'
 import { startListener } from '../twin/wire/listener.ts'
+import type { Orders } from './rds-calls/caller.ts'
 
 const { values } = parseArgs({
   options: {
@@ -77,28 +79,47 @@ try {
     )
   while (!(await areMade())) await sleep(50)
 
-  // The callers have a thread of their own: what the SDK needs to read an answer is not the twin's time.
-  const worker = new Worker(new URL('./rds-calls/caller.ts', import.meta.url), {
-    workerData: {
-      endpoint: listener.url,
-      region: REGION,
-      accessKeyId: principal.accessKeyId,
-      secretAccessKey,
-      calls: Number(values.calls),
-      clients: Number(values.clients),
-    },
-  })
-  const [{ latencies, seconds }] = (await once(worker, 'message')) as [
-    { latencies: number[]; seconds: number },
-  ]
-  latencies.sort((a, b) => a - b)
-  const at = (share: number) =>
-    Number((latencies[Math.floor(latencies.length * share)] ?? Number.NaN).toFixed(1))
+  const measured = []
+  for (const mode of ['sdk', 'wire'] as const) measured.push(await measure(mode))
   process.stdout.write(
-    `${JSON.stringify({ bench: 'rds-calls', cpus: cpus().length, load: Number(loadavg()[0]?.toFixed(1)), instances: ids.length, clients: Number(values.clients), callsPerSecond: Math.round(latencies.length / seconds), p50Ms: at(0.5), p99Ms: at(0.99) })}\n`,
+    `${JSON.stringify({ bench: 'rds-calls', cpus: cpus().length, load: Number(loadavg()[0]?.toFixed(1)), instances: ids.length, clients: Number(values.clients), ...Object.assign({}, ...measured) })}\n`,
   )
 } finally {
   await listener.close()
   await twin.close()
   rmSync(root, { recursive: true, force: true })
+}
+
+// The callers have a thread of their own: what they need to read an answer is not the twin's time.
+async function measure(mode: Orders['mode']) {
+  const orders: Orders = {
+    endpoint: listener.url,
+    region: REGION,
+    accessKeyId: principal.accessKeyId,
+    secretAccessKey,
+    calls: Number(values.calls),
+    clients: Number(values.clients),
+    mode,
+  }
+  const before = process.threadCpuUsage()
+  const worker = new Worker(new URL('./rds-calls/caller.ts', import.meta.url), { workerData: orders })
+  const [{ latencies, seconds }] = (await once(worker, 'message')) as [
+    { latencies: number[]; seconds: number },
+  ]
+  const { user, system } = process.threadCpuUsage(before)
+  latencies.sort((a, b) => a - b)
+  const at = (share: number) => round(latencies[Math.floor(latencies.length * share)] ?? Number.NaN)
+  return {
+    [mode]: {
+      callsPerSecond: Math.round(latencies.length / seconds),
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+      // What the twin's thread worked for each call, whatever else the machine did.
+      twinCpuMs: round((user + system) / 1000 / latencies.length),
+    },
+  }
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(2))
 }

@@ -217,16 +217,23 @@ function payloadHash(request: IncomingMessage, claim: Claim, body: Buffer): stri
   return actual
 }
 
-async function collect(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY_BYTES)
-      throw new WireError('RequestEntityTooLarge', `the body is over ${MAX_BODY_BYTES} bytes`, 413)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+// By events: iterating over a request costs more than all the rest of a small call.
+function collect(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk)
+      else {
+        request.removeAllListeners('data').pause()
+        reject(new WireError('RequestEntityTooLarge', `the body is over ${MAX_BODY_BYTES} bytes`, 413))
+      }
+    })
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('error', reject)
+    request.once('close', () => reject(new Error('the caller went away in the middle of its request')))
+  })
 }
 
 const unzip = (request: IncomingMessage, body: Buffer): Buffer =>

@@ -1,9 +1,10 @@
+import type { KeyObject } from 'node:crypto'
 import { WireError } from './call.ts'
 import { hmac, sha256 } from './signature.ts'
 
 /** What signs the chunks of an aws-chunked body: the key of the day, and the signature of the request's head. */
 export type ChunkSeal = {
-  readonly key: Buffer
+  readonly key: KeyObject
   readonly date: string
   readonly scope: string
   readonly seedSignature: string

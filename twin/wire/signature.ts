@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { WireError } from './call.ts'
 
@@ -84,9 +84,10 @@ function fromQuery(query: URLSearchParams): Claim {
 }
 
 /** Hex SHA-256. */
-export const sha256 = (text: string | Uint8Array) => createHash('sha256').update(text).digest('hex')
+export const sha256 = (text: string | Uint8Array) => hash('sha256', text)
 /** HMAC-SHA-256. */
-export const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+export const hmac = (key: string | Buffer | KeyObject, text: string) =>
+  createHmac('sha256', key).update(text).digest()
 const rfc3986 = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 
@@ -103,14 +104,16 @@ function canonicalQuery(query: string): string {
 const canonicalPath = (path: string, service: string) =>
   service === 's3' ? path : path.split('/').map(rfc3986).join('/')
 
-const signingKeys = new Map<string, Buffer>()
+const signingKeys = new Map<string, KeyObject>()
 
 /** The key that signs for one day, region and service; kept, since deriving it costs four HMACs a call. */
-export function signingKey(secret: string, claim: Pick<Claim, 'day' | 'region' | 'service'>): Buffer {
+export function signingKey(secret: string, claim: Pick<Claim, 'day' | 'region' | 'service'>): KeyObject {
   const name = `${secret}/${claim.day}/${claim.region}/${claim.service}`
   const found = signingKeys.get(name)
   if (found) return found
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, claim.day), claim.region), claim.service), 'aws4_request')
+  const key = createSecretKey(
+    hmac(hmac(hmac(hmac(`AWS4${secret}`, claim.day), claim.region), claim.service), 'aws4_request'),
+  )
   if (signingKeys.size > 1000) signingKeys.clear()
   signingKeys.set(name, key)
   return key

@@ -78,46 +78,81 @@ const ESCAPES: Record<string, string> = {
 export const escapeXml = (text: string): string =>
   text.replace(/[&<>"\r\n]/g, character => ESCAPES[character] ?? '')
 
+/** How a member of a struct stands in XML, worked out once: an answer has thousands of them. */
+type Element = {
+  readonly member: Shape
+  readonly tag: string
+  readonly place: 'attribute' | 'flat list' | 'flat map' | 'element'
+}
+
+const elements = new WeakMap<Shape, ReadonlyMap<string, Element>>()
+
+function elementsOf(shape: Shape): ReadonlyMap<string, Element> {
+  const known = elements.get(shape)
+  if (known) return known
+  const made = new Map(
+    [...shape.members].map(([name, member]) => [
+      name,
+      { member, tag: member.traits.xmlName ?? name, place: placeOf(member) },
+    ]),
+  )
+  elements.set(shape, made)
+  return made
+}
+
+function placeOf({ kind, traits }: Shape): Element['place'] {
+  if (traits.xmlAttribute) return 'attribute'
+  if (traits.xmlFlattened && kind === 'list') return 'flat list'
+  return traits.xmlFlattened && kind === 'map' ? 'flat map' : 'element'
+}
+
 /** The element `name` with the value under the shape. */
 export function writeXml(shape: Shape, value: unknown, name: string, xmlns?: string): string {
-  const namespace = shape.traits.xmlNamespace
-  const own = namespace ? ` ${namespace[0] ? `xmlns:${namespace[0]}` : 'xmlns'}="${namespace[1]}"` : ''
   const root = xmlns ? ` xmlns="${xmlns}"` : ''
-  if (shape.kind === 'struct') {
-    const attributes = writeAttributes(shape, value as Record<string, unknown>)
-    return `<${name}${root || own}${attributes}>${writeMembers(shape, value as Record<string, unknown>)}</${name}>`
+  switch (shape.kind) {
+    case 'struct': {
+      const fields = value as Record<string, unknown>
+      const head = `${root || namespaceOf(shape)}${writeAttributes(shape, fields)}`
+      return `<${name}${head}>${writeMembers(shape, fields)}</${name}>`
+    }
+    case 'list':
+      return `<${name}${root}>${writeItems(shape, value as unknown[])}</${name}>`
+    case 'map':
+      return `<${name}${root}>${writeEntries(shape, value as object, 'entry')}</${name}>`
+    default:
+      return `<${name}${root}>${escapeXml(formatText(shape, value))}</${name}>`
   }
-  if (shape.kind === 'list') return `<${name}${root}>${writeItems(shape, value as unknown[])}</${name}>`
-  if (shape.kind === 'map')
-    return `<${name}${root}>${writeEntries(shape, value as object, 'entry')}</${name}>`
-  return `<${name}${root}>${escapeXml(formatText(shape, value))}</${name}>`
+}
+
+function namespaceOf({ traits: { xmlNamespace } }: Shape): string {
+  if (!xmlNamespace) return ''
+  return ` ${xmlNamespace[0] ? `xmlns:${xmlNamespace[0]}` : 'xmlns'}="${xmlNamespace[1]}"`
 }
 
 function writeAttributes(shape: Shape, value: Record<string, unknown>): string {
   let text = ''
-  for (const [name, member] of shape.members) {
-    if (!member.traits.xmlAttribute || value[name] === undefined) continue
-    text += ` ${member.traits.xmlName ?? name}="${escapeXml(formatText(member, value[name]))}"`
+  for (const [name, child] of Object.entries(value)) {
+    const element = elementsOf(shape).get(name)
+    if (element?.place !== 'attribute' || child === undefined) continue
+    text += ` ${element.tag}="${escapeXml(formatText(element.member, child))}"`
   }
   return text
 }
 
 /** The members of a struct, one element each, without the struct's own element. */
 export function writeMembers(shape: Shape, value: Record<string, unknown>): string {
+  const known = elementsOf(shape)
   let text = ''
-  for (const [name, child] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const child = value[name]
     if (child === undefined || child === null) continue
-    const member = shape.members.get(name)
-    if (!member) throw new Error(`${shape.name} has no member ${name}: the twin answered outside the model`)
-    if (member.traits.xmlAttribute) continue
-    const tag = member.traits.xmlName ?? name
-    if (member.traits.xmlFlattened && member.kind === 'list') {
+    const element = known.get(name)
+    if (!element) throw new Error(`${shape.name} has no member ${name}: the twin answered outside the model`)
+    const { member, tag, place } = element
+    if (place === 'element') text += writeXml(member, child, tag)
+    else if (place === 'flat list')
       for (const item of child as unknown[]) text += writeXml(member.item, item, tag)
-    } else if (member.traits.xmlFlattened && member.kind === 'map') {
-      text += writeEntries(member, child as object, tag)
-    } else {
-      text += writeXml(member, child, tag)
-    }
+    else if (place === 'flat map') text += writeEntries(member, child as object, tag)
   }
   return text
 }
