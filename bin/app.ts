@@ -8,13 +8,17 @@ enableCompileCache(new URL('../.holdfast/compiled', import.meta.url).pathname)
 try {
   // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
   const bundling = bundle(VERBS)
-  const [{ App }, { loadEnvironment }, { createStacks }, { acknowledge, addPacks }] = await Promise.all([
-    import('aws-cdk-lib'),
-    import('../config/environments.ts'),
-    import('../lib/stacks.ts'),
-    import('../lib/compliance.ts'),
-  ])
-  const app = new App({ analyticsReporting: false })
+  // Before CDK: a mistake in a configuration is told at once.
+  const { loadEnvironment } = await import('../config/environments.ts')
+  const [{ App, Validations }, { createStacks }, { acknowledge, addPacks }, { TemplateRules }] =
+    await Promise.all([
+      import('aws-cdk-lib'),
+      import('../lib/stacks.ts'),
+      import('../lib/compliance.ts'),
+      import('../lib/template-rules.ts'),
+    ])
+  const app = new App({ analyticsReporting: false, builtinCloudFormationValidation: false })
+  Validations.of(app).addPlugins(new TemplateRules())
   const environment: unknown = app.node.tryGetContext('env')
   if (typeof environment !== 'string')
     throw new InvalidEnvironment('the request', [
