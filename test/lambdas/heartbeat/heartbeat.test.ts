@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { type Lab, openLab } from '../../../bench/lab.ts'
 import { refuseSilence, runHeartbeats } from '../../../lambdas/heartbeat/heartbeat.ts'
@@ -27,6 +28,20 @@ test('writes a row a second on a schedule that does not drift', async () => {
   for (const [at, row] of rows.entries()) expect(Math.abs(row.second - at)).toBeLessThan(0.25)
 })
 
+/** Resolves in the pause after the second beat. */
+async function afterTwoBeats(): Promise<void> {
+  const client = await lab.primary.cluster.connect('shop')
+  try {
+    for (;;) {
+      const { rows } = await client.query('select count(*)::int as beats from holdfast.heartbeat')
+      if (rows[0].beats === 2) return
+      await sleep(20)
+    }
+  } finally {
+    await client.end()
+  }
+}
+
 const endSessions = () =>
   lab.primary.run(
     `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'holdfast_heartbeat'`,
@@ -34,7 +49,7 @@ const endSessions = () =>
 
 test('a connection that died between two beats costs no beat', async () => {
   const running = run(4000)
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  await afterTwoBeats()
   await endSessions()
   expect(await running).toMatchObject({ written: 4, missed: 0 })
 })
@@ -48,7 +63,7 @@ test('a failover of two seconds costs two beats, and the run says which', async 
     }
     return lab.primary.connect('holdfast_heartbeat')
   })
-  await new Promise(resolve => setTimeout(resolve, 1500))
+  await afterTwoBeats()
   refusals = 2
   await endSessions()
   expect(await running).toMatchObject({

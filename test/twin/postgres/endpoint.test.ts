@@ -143,11 +143,23 @@ test('an IAM user logs in with a token, and with nothing else', async () => {
   iamEnabled = true
 })
 
+async function untilSleeping(pid: number): Promise<void> {
+  const client = await login()
+  for (let isAsleep = false; !isAsleep; await sleep(10)) {
+    const { rows } = await client.query(
+      "select from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'",
+      [pid],
+    )
+    isAsleep = rows.length === 1
+  }
+  await client.end()
+}
+
 test('a query can be cancelled through the endpoint', async () => {
   const client = await login()
   const slow = client.query('select pg_sleep(60)').catch((error: { code: string }) => error)
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number | Buffer }
-  await sleep(50)
+  await untilSleeping(processID)
   const key = Buffer.isBuffer(secretKey) ? secretKey : Buffer.alloc(4)
   if (!Buffer.isBuffer(secretKey)) key.writeInt32BE(secretKey)
   const packet = Buffer.alloc(12 + key.length)

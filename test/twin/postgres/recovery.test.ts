@@ -64,7 +64,7 @@ test.each([18, 17] as const)(
     await baseBackup(primary, join(root, 'backup'))
     await insert(primary, 2)
     const at = await insert(primary, 3)
-    await sleep(5)
+    await until(() => Date.now() > at)
     await insert(primary, 4)
     await archiveNow(primary, archive, until)
     const common = { backup: join(root, 'backup'), archive }
