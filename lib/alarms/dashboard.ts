@@ -1,6 +1,8 @@
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../../config/schema.ts'
+import { NAMESPACE } from '../../lambdas/runtime/names.ts'
+import { METRICS as WORKLOAD } from '../../lambdas/workload/names.ts'
 import { alarmName } from './alarms.ts'
 import { AREAS, type Area, catalogue } from './catalogue.ts'
 import type { AlarmRow, Metric } from './row.ts'
@@ -26,7 +28,7 @@ export type DashboardProps = {
 
 /**
  * One dashboard a region: the objectives and their proofs on top, then every graph of the catalogue with its bound
- * drawn in, area by area. What has no alarm has no graph, and the other way round.
+ * drawn in, area by area; what has no alarm has no graph but the percentiles of the query time.
  */
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
@@ -45,7 +47,8 @@ function widgets({ config, region, partition }: DashboardProps): Widget[] {
   const spoken = (area: Area) => areas[area].filter(row => row.region === region && row.severity !== 'inner')
   const shown = AREAS.flatMap(area => {
     const rows = spoken(area)
-    return rows.length === 0 ? [] : [heading(area), ...graphs(rows, place)]
+    const more = area === 'workload' ? [percentiles(config)] : []
+    return rows.length === 0 ? [] : [heading(area), ...more, ...graphs(rows, place)]
   })
   const rows = AREAS.flatMap(spoken)
   return [
@@ -94,6 +97,19 @@ function alarmState(config: EnvironmentConfig, rows: readonly AlarmRow[], prefix
     width: 12,
     height: HEIGHT,
     properties: { title: 'Alarms', sortBy: 'stateUpdatedTimestamp', alarms },
+  }
+}
+
+/** How long statements take, from the usual to the worst: only the p95 has a bound. */
+function percentiles({ name, region }: EnvironmentConfig): Widget {
+  const metrics = [WORKLOAD.p50, WORKLOAD.p95, WORKLOAD.p99].map(metric =>
+    line({ namespace: NAMESPACE, name: metric, dimensions: { Instance: name }, statistic: 'Average' }, {}),
+  )
+  return {
+    type: 'metric',
+    width: WIDTH,
+    height: HEIGHT,
+    properties: { title: 'query time (milliseconds)', region, period: 300, view: 'timeSeries', metrics },
   }
 }
 

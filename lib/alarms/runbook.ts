@@ -5,7 +5,7 @@ import type { AlarmRow } from './row.ts'
 
 const FACTS = /<!-- facts -->[\s\S]*?<!-- \/facts -->/
 
-/** Every row that has an article, the functions' by their verb's example. Rows of equal bounds stand together. */
+/** Every row that has an article, the functions' by their verb's example. */
 export function articleRows(
   config: EnvironmentConfig,
   verbs: readonly { verb: string; timeout: number }[],
@@ -37,12 +37,21 @@ export function writeFacts(runbook: string, rows: readonly AlarmRow[]): string {
 }
 
 function table(rows: readonly AlarmRow[]): string {
-  const lines = rows.map(row => {
-    const when = `${row.datapoints} of ${row.outOf} × ${row.period} s`
-    const silence = row.missing === 'breaching' ? 'rings' : 'does not ring'
-    return `| \`${row.id}\` | ${row.severity} | ${row.bad} ${readable(row)} | ${when} | ${silence} | ${row.derivation}${row.awsRecommends ? `. AWS recommends: ${row.awsRecommends}` : ''} |`
-  })
+  const alike = Map.groupBy(rows, facts)
+  const lines = [...alike].map(
+    ([said, same]) => `| ${same.map(({ id }) => `\`${id}\``).join(', ')} | ${said} |`,
+  )
   return ['| alarm | | bound | when | silence | why |', '|---|---|---|---|---|---|', ...lines].join('\n')
+}
+
+/** All that a table says of a row but its name: rows that agree in it stand in one line. */
+function facts(row: AlarmRow): string {
+  const when = `${row.datapoints} of ${row.outOf} × ${row.period} s`
+  const silence = row.missing === 'breaching' ? 'rings' : 'does not ring'
+  const advice = row.awsRecommends ? `. AWS recommends: ${row.awsRecommends}` : ''
+  return [row.severity, `${row.bad} ${readable(row)}`, when, silence, `${row.derivation}${advice}`].join(
+    ' | ',
+  )
 }
 
 function readable({ threshold, unit }: AlarmRow): string {
