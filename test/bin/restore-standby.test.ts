@@ -1,59 +1,26 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RDSClient } from '@aws-sdk/client-rds'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import pg from 'pg'
-import { stopTwin } from '../../bin/commands/down.ts'
-import { type Deployment, openDeployment } from '../../bin/drill/deployment.ts'
 import { startFunction } from '../../bin/drill/invoke.ts'
-import { ownerConnection } from '../../bin/rehearsal/owner.ts'
 import type { Restored } from '../../bin/restore/show.ts'
 import { readInstance } from '../../bin/restore/source.ts'
-import { bringUp } from '../../bin/twin-process.ts'
-import { assembly } from '../support/assembly.ts'
+import { openProdTwin, type ProdTwin } from './prod-twin.ts'
 import { holdfast } from './run.ts'
 
-let root: string
-let twin: Awaited<ReturnType<typeof bringUp>>['twin']
-let deployment: Deployment
+let twin: ProdTwin
 
 beforeAll(async () => {
-  root = mkdtempSync(join(tmpdir(), 'holdfast-twin-'))
-  // PostgreSQL runs as another account and must be able to pass.
-  chmodSync(root, 0o711)
-  process.env.HOLDFAST_TWINS = root
-  const { directory } = await assembly('prod')
-  const brought = await bringUp(
-    { environment: 'prod', assembly: directory, only: [], noIam: false, pauseSchedules: false },
-    () => {},
-  )
-  twin = brought.twin
-  deployment = await openDeployment({ env: 'prod', target: 'twin' })
+  twin = await openProdTwin(false)
+  const { deployment } = twin
   await startFunction(deployment.lambda('home'), await deployment.output('home', 'HeartbeatArn'))
-  await untilBeats(3)
+  const client = await twin.connect()
+  const beats = async () =>
+    (await client.query('select count(*)::int as n from holdfast.heartbeat')).rows[0].n as number
+  while ((await beats()) < 3) await sleep(200)
+  await client.end()
 }, 300_000)
 
-afterAll(async () => {
-  await deployment?.[Symbol.asyncDispose]()
-  if (twin) await stopTwin(twin)
-  rmSync(root, { recursive: true, force: true })
-}, 120_000)
-
-async function untilBeats(wanted: number): Promise<void> {
-  const client = new pg.Client(await ownerConnection(deployment))
-  await client.connect()
-  try {
-    for (;;) {
-      const { rows } = await client.query('select count(*)::int as n from holdfast.heartbeat')
-      if (rows[0].n >= wanted) return
-      await sleep(200)
-    }
-  } finally {
-    await client.end()
-  }
-}
+afterAll(() => twin?.close(), 120_000)
 
 const restore = (...args: string[]) =>
   holdfast(['restore', '--env', 'prod', '--target', 'twin', '--region', 'standby', '--to', 'latest', ...args])
