@@ -63,5 +63,5 @@ function renderColumns(
   const said = inside
     ? ''
     : `<text class="soft" x="${WIDTH}" y="10" text-anchor="end">objective ${escapeHtml(sayDuration(nearest))}, above the chart</text>`
-  return `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" style="width:100%;min-width:480px" role="img" aria-label="The last drills"><line class="s-line" x1="${LEFT}" x2="${WIDTH}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}"/><text class="soft" x="${LEFT - 8}" y="${y(most) + 4}" text-anchor="end">${escapeHtml(sayDuration(most))}</text><text class="soft" x="${LEFT - 8}" y="${HEIGHT - BOTTOM + 4}" text-anchor="end">0</text>${columns.join('')}${said}</svg></div>`
+  return `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" style="width:100%;min-width:640px" role="img" aria-label="The last drills"><line class="s-line" x1="${LEFT}" x2="${WIDTH}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}"/><text class="soft" x="${LEFT - 8}" y="${y(most) + 4}" text-anchor="end">${escapeHtml(sayDuration(most))}</text><text class="soft" x="${LEFT - 8}" y="${HEIGHT - BOTTOM + 4}" text-anchor="end">0</text>${columns.join('')}${said}</svg></div>`
 }

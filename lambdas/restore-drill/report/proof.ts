@@ -34,6 +34,28 @@ function tableOf(tables: readonly EvidenceTable[]): string {
   return `<table><thead><tr><th></th><th>Table</th><th class="n">Rows</th><th class="n">Equal</th><th class="n">Changed since</th><th class="n">Lost</th><th class="n">Corrupt</th><th>Remark</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
 
+/** What the drill did not look at, each with its reason: tables, columns, and checks that could not be asked. */
+export function renderLeftOut({ tables, stages }: Evidence): string {
+  const unread = tables.filter(table => table.level === 'none' || table.verdict === 'skipped')
+  const named = new Set(unread.map(table => table.name))
+  const skipped = stages.flatMap(stage =>
+    stage.verdict === 'skipped' && stage.checks.length === 0
+      ? [{ what: `stage ${stage.name}`, why: stage.detail }]
+      : stage.checks
+          // A table's own check says what its row here says already.
+          .filter(check => check.verdict === 'skipped' && !named.has(check.name.replace(TABLE_CHECK, '')))
+          .map(check => ({ what: check.name, why: check.detail })),
+  )
+  const all = [...unread.map(table => ({ what: table.name, why: table.detail })), ...skipped]
+  if (all.length === 0) return '<p class="meta">Nothing: every table, every column and every check.</p>'
+  const rows = all.map(
+    ({ what, why }) => `<tr><td><code>${escapeHtml(what)}</code></td><td>${escapeHtml(why)}</td></tr>`,
+  )
+  return `<div class="scroll"><table class="narrow"><tbody>${rows.join('')}</tbody></table></div>`
+}
+
+const TABLE_CHECK = /^compare\.(skip|table)\./
+
 /** Every stage's checks, folded; a stage that did not pass is open. */
 export function renderStages(stages: readonly EvidenceStage[]): string {
   return stages

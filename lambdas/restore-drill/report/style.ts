@@ -13,6 +13,9 @@ header.pass{--tone:var(--pass)}header.fail{--tone:var(--fail)}header.unknown{--t
 h1{font-size:25px;line-height:1.3;margin:0 0 8px;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
 h1 b{color:var(--tone);font-weight:750;margin-right:.35em;text-transform:uppercase;font-size:.8em;letter-spacing:.04em}
 .meta{color:var(--soft);margin:0}
+.step{margin:12px 0 0;padding:8px 12px;border:1px solid var(--tone);border-radius:8px;background:var(--card)}
+.step b{color:var(--tone);margin-right:.4em}
+ol{margin:4px 0 10px;padding-left:22px}li{margin:4px 0}
 h2{font-size:16px;margin:0 0 14px;font-weight:650}
 h2 small{color:var(--soft);font-weight:400;font-size:13px;margin-left:8px}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px 22px;margin:0 0 18px;break-inside:avoid}
@@ -31,6 +34,7 @@ svg text.soft{fill:var(--soft);font-size:11px}
 table{border-collapse:collapse;width:100%;min-width:700px;font-size:13.5px}
 th{text-align:left;color:var(--soft);font-weight:550;border-bottom:1px solid var(--line);padding:6px 10px 6px 0;white-space:nowrap}
 td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top;overflow-wrap:anywhere}
+table.narrow{min-width:0}.narrow td:first-child{width:32%}
 tr:last-child td{border-bottom:0}
 .n{text-align:right;white-space:nowrap}
 th.n,td.n{padding-left:10px}

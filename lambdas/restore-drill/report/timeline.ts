@@ -40,5 +40,5 @@ export function renderTimeline({ stages, startedAt, endedAt, measured }: Evidenc
     ([name, seconds]) =>
       `<div><span>${escapeHtml(CLOCKS[name] ?? name)}</span><b>${escapeHtml(seconds === null ? '–' : sayDuration(seconds))}</b></div>`,
   )
-  return `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" style="width:100%;min-width:560px" role="img" aria-label="Stages over time">${rows.join('')}</svg></div><div class="clocks" title="Seconds from the decision to restore">${clocks.join('')}</div>`
+  return `<div class="scroll"><svg viewBox="0 0 ${WIDTH} ${height}" style="width:100%;min-width:720px" role="img" aria-label="Stages over time">${rows.join('')}</svg></div><div class="clocks" title="Seconds from the decision to restore">${clocks.join('')}</div>`
 }

@@ -73,3 +73,45 @@ test('figures are said as people say them', () => {
   ])
   expect([null, 1, 0.99999].map(sayShare)).toEqual(['not measured', '100 %', '99.99 %'])
 })
+
+test('what was not looked at is listed with its reason, and a refusal tells the next step', () => {
+  const base = makeEvidence()
+  const [stage] = base.stages
+  const page = renderReport(
+    sealWith(
+      keys,
+      makeEvidence({
+        verdict: 'unknown',
+        sentence: 'Not known: plan.completed: there is no snapshot x',
+        stages: [
+          {
+            ...stage!,
+            name: 'plan',
+            verdict: 'unknown',
+            detail: 'there is no snapshot x\nHINT: name one that is there',
+            checks: [{ name: 'structure.amcheck.skipped', verdict: 'skipped', detail: '2 gist indexes' }],
+          },
+          { ...stage!, name: 'assertions', verdict: 'skipped', detail: 'none are stated', checks: [] },
+        ],
+        tables: [
+          {
+            ...table!,
+            name: 'public.scratch',
+            level: 'none',
+            verdict: 'skipped',
+            detail: 'an unlogged table',
+          },
+        ],
+      }),
+    ),
+    [],
+  )
+  const section = page.slice(page.indexOf('What was not looked at'), page.indexOf('The last drills'))
+  const rows = [...section.matchAll(/<td><code>(.*?)<\/code><\/td><td>(.*?)<\/td>/g)].map(row => row.slice(1))
+  expect(rows).toEqual([
+    ['public.scratch', 'an unlogged table'],
+    ['structure.amcheck.skipped', '2 gist indexes'],
+    ['stage assertions', 'none are stated'],
+  ])
+  expect(page).toContain('<b>Next step</b> Name one that is there')
+})
