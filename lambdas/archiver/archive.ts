@@ -60,7 +60,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> 
   const step = decide({
     newest: newest && newestOf(newest),
     slot: await readSlot(control),
-    flushed: await readFlushed(control),
+    flushed: (await readFlushed(control)).lsn,
     timeline: identity.timeline,
     publications: state.publications,
   })
@@ -118,5 +118,15 @@ async function identify(options: ArchiveOptions): Promise<Identity> {
 }
 
 function nothing(state: ArchiverAnswer['state']): ArchiverAnswer {
-  return { state, segments: 0, transactions: 0, rows: 0, gaps: [], end: null, lastCommit: null, slowestMs: 0 }
+  return {
+    state,
+    segments: 0,
+    transactions: 0,
+    rows: 0,
+    gaps: [],
+    end: null,
+    lastCommit: null,
+    caughtUpAt: null,
+    slowestMs: 0,
+  }
 }

@@ -40,14 +40,14 @@ export type FollowOptions = {
 /** Turns the slot's changes into segments, one after the other, each linked to the one before. */
 export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswer, 'gaps' | 'state'>> {
   const began = performance.now()
-  const until = await readFlushed(options.control)
+  const { lsn: until } = await readFlushed(options.control)
   const sum = { segments: 0, transactions: 0, rows: 0, slowestMs: 0 }
   let previous = options.previous
   let lastCommit = previous?.header.lastCommit ?? null
   let from = options.from
   for (;;) {
     const started = performance.now()
-    const flushed = await readFlushed(options.control)
+    const { lsn: flushed, at } = await readFlushed(options.control)
     const upto = fenceOf(from, flushed)
     const isLast = upto >= until && performance.now() - began + options.pause >= options.seconds * 1_000
     const stored = upto > from ? await writeSegment({ ...options, previous, from }, upto) : undefined
@@ -61,7 +61,10 @@ export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswe
       previous = stored.stored
       from = stored.end
     }
-    if (isLast) return { ...sum, lastCommit, end: previous?.header.end ?? null }
+    if (isLast) {
+      const caughtUpAt = upto === flushed ? at.toISOString() : null
+      return { ...sum, lastCommit, caughtUpAt, end: previous?.header.end ?? null }
+    }
     if (upto === flushed) await sleep(Math.max(0, options.pause - (performance.now() - started)))
   }
 }

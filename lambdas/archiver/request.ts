@@ -17,6 +17,8 @@ export type ArchiverAnswer = {
   readonly end: string | null
   /** When the newest archived transaction was committed, ISO with microseconds, by the primary's clock. */
   readonly lastCommit: string | null
+  /** Everything committed before is archived; ISO, by the primary's clock. Null when the run ended behind the log. */
+  readonly caughtUpAt: string | null
   /** Milliseconds that the slowest segment took, from the first look at the log to the advanced slot. */
   readonly slowestMs: number
 }

@@ -37,10 +37,12 @@ export async function readSlot(client: pg.Client): Promise<Slot | null> {
   return { confirmed: parseLsn(slot.confirmed_flush_lsn), invalid }
 }
 
-/** The end of the log that is safe on disk. */
-export async function readFlushed(client: pg.Client): Promise<Lsn> {
-  const { rows } = await client.query('select pg_catalog.pg_current_wal_flush_lsn()::text as lsn')
-  return parseLsn(rows[0].lsn)
+/** The end of the log that is safe on disk, and the server's time before it was read. */
+export async function readFlushed(client: pg.Client): Promise<{ readonly lsn: Lsn; readonly at: Date }> {
+  const { rows } = await client.query(
+    'select pg_catalog.statement_timestamp() as at, pg_catalog.pg_current_wal_flush_lsn()::text as lsn',
+  )
+  return { lsn: parseLsn(rows[0].lsn), at: rows[0].at }
 }
 
 /** Makes the slot and answers where it begins. */
