@@ -1,5 +1,5 @@
 import { instanceClass } from './classes.ts'
-import { priceOf, RESERVED_SHARE, RESERVED_SHARE_ELSEWHERE } from './prices.ts'
+import { isAssumed, priceOf, RESERVED_SHARE, RESERVED_SHARE_ELSEWHERE } from './prices.ts'
 import type { EnvironmentConfig, Mode } from './schema.ts'
 import { GP3_LARGE } from './storage.ts'
 
@@ -14,6 +14,8 @@ export type CostLine = {
   readonly what: string
   readonly quantity: number
   readonly price: number
+  /** Whether the price is another region's, for want of a source. */
+  readonly assumed: boolean
   readonly onDemand: number
   /** With one-year No Upfront reservations for RDS instances; everything else stays on demand. */
   readonly reserved: number
@@ -93,7 +95,17 @@ function line(config: EnvironmentConfig, counted: Counted): CostLine {
   } = counted
   const price = priceOf(region, key, config.budget.prices) * rate
   const onDemand = price * quantity
-  return { resource, region, what, quantity, price, onDemand, reserved: onDemand * reservedShare, purpose }
+  return {
+    resource,
+    region,
+    what,
+    quantity,
+    price,
+    assumed: isAssumed(region, key, config.budget.prices),
+    onDemand,
+    reserved: onDemand * reservedShare,
+    purpose,
+  }
 }
 
 function instance(

@@ -54,6 +54,7 @@ function drillLines(config: EnvironmentConfig): CostLine[] {
       what,
       quantity,
       price,
+      assumed: false,
       onDemand,
       reserved: onDemand,
       purpose: 'proof' as const,

@@ -9,8 +9,9 @@
  * - Valkey nodes in us-east-1: Price List AmazonElastiCache, read 2026-10-02 through a public copy.
  * - Provisioned IOPS, throughput, io2, backup storage and RDS Proxy in us-east-1: Price List AmazonRDS of
  *   2026-07-28 as quoted publicly with its SKUs, and the RDS Proxy pricing page of the same day.
- * - us-west-2 rows for Valkey, Proxy, IOPS and backup storage are us-east-1's: every RDS, S3 and transfer row of
- *   the list is equal in the two regions, these were not seen on their own.
+ * - NAT gateways in eu-west-1: Price List AmazonEC2 of 2026-09-25, read 2026-10-02 through a public excerpt.
+ * - us-west-2's rows of `virginiaAlone`: none was seen. They are us-east-1's, since every row that was seen in both
+ *   regions is equal there; the bill marks them with "~".
  * - KMS, Secrets Manager, Route 53, CloudWatch metrics and alarms: the services' pricing pages, one price in
  *   every region here.
  *
@@ -24,8 +25,8 @@ export const PRICES_OF = '2026-10-06'
  * family, Multi-AZ is twice Single-AZ, and the list rounds each row to a tenth of a cent.
  */
 export const PRICES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  'us-east-1': virginia(),
-  'us-west-2': virginia(),
+  'us-east-1': { ...virginiaAndOregon(), ...virginiaAlone() },
+  'us-west-2': { ...virginiaAndOregon(), ...virginiaAlone() },
   'eu-west-1': {
     'db.t3': 0.156,
     'db.t4g': 0.1384,
@@ -42,6 +43,8 @@ export const PRICES: Readonly<Record<string, Readonly<Record<string, number>>>> 
     'gp3.gib': 0.127,
     's3.gib': 0.023,
     'transfer.gib': 0.02,
+    'nat.hour': 0.048,
+    'nat.gib': 0.048,
     ...everywhere(),
   },
   'eu-central-1': {
@@ -65,7 +68,8 @@ export const PRICES: Readonly<Record<string, Readonly<Record<string, number>>>> 
   },
 }
 
-function virginia(): Record<string, number> {
+/** Seen in the list of either region, with the same price. */
+function virginiaAndOregon(): Record<string, number> {
   return {
     'db.t3': 0.14475,
     'db.t4g': 0.12925,
@@ -80,6 +84,16 @@ function virginia(): Record<string, number> {
     'db.r7g': 0.23906,
     'db.r8g': 0.239,
     'gp3.gib': 0.115,
+    's3.gib': 0.023,
+    'transfer.gib': 0.02,
+    'logs.gib': 0.5,
+    ...everywhere(),
+  }
+}
+
+/** Seen in us-east-1 only. */
+function virginiaAlone(): Record<string, number> {
+  return {
     'gp3.iops': 0.02,
     'gp3.mibps': 0.08,
     'io2.gib': 0.125,
@@ -107,12 +121,8 @@ function virginia(): Record<string, number> {
     'cache.r8g.large': 0.1756,
     'cache.r8g.xlarge': 0.3511,
     'cache.r8g.2xlarge': 0.7022,
-    's3.gib': 0.023,
-    'transfer.gib': 0.02,
     'nat.hour': 0.045,
     'nat.gib': 0.045,
-    'logs.gib': 0.5,
-    ...everywhere(),
   }
 }
 
@@ -148,6 +158,11 @@ export class UnknownPrice extends Error {
     super(`no price for ${key} is known`)
     this.key = key
   }
+}
+
+/** Whether the price at `<region>/<key>` is another region's, for want of a source of its own. */
+export function isAssumed(region: string, key: string, own: Readonly<Record<string, number>> = {}): boolean {
+  return region === 'us-west-2' && key in virginiaAlone() && own[`${region}/${key}`] === undefined
 }
 
 /** The price at `<region>/<key>`; the config's own rows win. Throws `UnknownPrice`. */

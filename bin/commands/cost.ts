@@ -54,7 +54,7 @@ function bill(config: EnvironmentConfig, estimate: Cost, faults: readonly Fault[
     line.region,
     line.what,
     count(line.quantity),
-    price(line.price),
+    `${line.assumed ? '~' : ''}${price(line.price)}`,
     usd(line.onDemand),
     usd(line.reserved),
   ])
@@ -98,6 +98,7 @@ function footnotes(): string {
   return [
     `List prices of ${PRICES_OF} in USD without tax; sources in config/prices.ts. Reserved prices are estimates by family.`,
     `Assumed: disks ${ASSUMED.filled * 100} % full, ${ASSUMED.changedADay * 100} % of the data changed a day, ${ASSUMED.metrics} metrics, ${ASSUMED.logGibAMonth} GiB of logs.`,
+    '~ is the price of us-east-1: no source was found for this region. "budget.prices" takes what you pay.',
     'Not counted: traffic between zones and to the internet, exports, CPU credits, support.',
   ].join('\n')
 }

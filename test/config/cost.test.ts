@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { drillCost, estimateCost } from '../../config/cost.ts'
 import { loadEnvironment } from '../../config/environments.ts'
 import { parseConfig } from '../../config/parse.ts'
-import { PRICES, PRICES_OF, priceOf, UnknownPrice } from '../../config/prices.ts'
+import { isAssumed, PRICES, PRICES_OF, priceOf, UnknownPrice } from '../../config/prices.ts'
 import { draft } from './draft.ts'
 
 const cost = (patch: { readonly [key: string]: unknown }) =>
@@ -116,6 +116,15 @@ describe('prices', () => {
   test('are never zero', () => {
     for (const rows of Object.values(PRICES))
       for (const price of Object.values(rows)) expect(price).toBeGreaterThan(0)
+  })
+
+  test('that no source was found for are marked, until somebody writes his own', () => {
+    expect(isAssumed('us-west-2', 'backup.gib')).toBe(true)
+    expect(isAssumed('us-east-1', 'backup.gib')).toBe(false)
+    expect(isAssumed('us-west-2', 'db.r6g')).toBe(false)
+    expect(isAssumed('us-west-2', 'backup.gib', { 'us-west-2/backup.gib': 0.09 })).toBe(false)
+    const [vault] = of({}, 'shop-prod vault, copied')
+    expect(vault).toMatchObject({ region: 'us-west-2', assumed: true, price: 0.095 })
   })
 
   test('are an error when unknown, not zero', () => {
