@@ -83,9 +83,14 @@ describe('every instance', () => {
       PubliclyAccessible: false,
       AllowMajorVersionUpgrade: false,
       Port: '5432',
+      AutoMinorVersionUpgrade: true,
+      PreferredMaintenanceWindow: 'sun:05:30-sun:06:30',
       EnablePerformanceInsights: true,
+      // What is free of charge.
+      PerformanceInsightsRetentionPeriod: 7,
       MonitoringInterval: 60,
     })
+    expect(plain(Properties.MonitoringRoleArn)).toMatch(/^<MonitoringRole\w+\.Arn>$/)
     expect(plain(Properties.DBSubnetGroupName)).toBe('<GroupsSubnets0CB93B92>')
     expect(plain(Properties.DBParameterGroupName)).toBe('<GroupsParametersE9A07DE8>')
     expect(plain(Properties.VPCSecurityGroups)).toEqual(['<GroupsSecurity9B837D26.GroupId>'])
@@ -254,6 +259,8 @@ describe('the pool', () => {
       EngineFamily: 'POSTGRESQL',
       DefaultAuthScheme: 'IAM_AUTH',
       RequireTLS: true,
+      // It would write every statement, with what is in it, into a log.
+      DebugLogging: false,
       IdleClientTimeout: 1800,
     })
     expect(proxy.Auth).toBeUndefined()
@@ -276,7 +283,9 @@ describe('service names', () => {
     Object.values(one.resources('database', 'AWS::Route53::RecordSet')).map(record => record.Properties)
 
   test('live in a private zone of both networks', () => {
-    const vpcs = prod.only('database', 'AWS::Route53::HostedZone').Properties.VPCs
+    const zone = prod.only('database', 'AWS::Route53::HostedZone')
+    expect([zone.DeletionPolicy, zone.UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+    const vpcs = zone.Properties.VPCs
     expect(vpcs.map((vpc: { VPCRegion: string }) => vpc.VPCRegion)).toEqual(['us-east-1', 'us-west-2'])
   })
 
@@ -333,6 +342,13 @@ describe('the backup plan', () => {
     ])
   })
 
+  test('gives each an hour to begin and ten to end', () => {
+    for (const rule of rules) {
+      expect(rule.StartWindowMinutes).toBe(60)
+      expect(rule.CompletionWindowMinutes).toBe(600)
+    }
+  })
+
   test('keeps each thirty days here and in the locked vault of the other region', () => {
     for (const rule of rules) {
       expect(rule.Lifecycle).toEqual({ DeleteAfterDays: 30 })
@@ -379,8 +395,18 @@ describe('the cache', () => {
       UserName: 'shop-prod-app',
       AuthenticationMode: { Type: 'iam' },
     })
-    expect(user.AccessString).toContain('-@dangerous')
+    expect(user.AccessString).toBe('on ~* &* +@all -@dangerous -@admin +info')
     expect(group.Properties.UserGroupIds).toHaveLength(1)
+  })
+
+  test('evicts instead of refusing writes, takes patches by itself, and tells what is slow and what is wrong', () => {
+    expect(prod.only('cache', 'AWS::ElastiCache::ParameterGroup').Properties).toMatchObject({
+      CacheParameterGroupFamily: 'valkey8',
+      Properties: { 'maxmemory-policy': 'allkeys-lfu' },
+    })
+    expect(group.Properties.AutoMinorVersionUpgrade).toBe(true)
+    const logs: readonly { LogType: string }[] = group.Properties.LogDeliveryConfigurations
+    expect(logs.map(log => log.LogType)).toEqual(['slow-log', 'engine-log'])
   })
 
   test('runs on one node without failover in dev', () => {

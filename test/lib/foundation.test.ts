@@ -26,9 +26,11 @@ describe.each(REGIONS)('the keys of %s', (stack, _region) => {
     expect(evidence?.Properties.EnableKeyRotation).toBeUndefined()
   })
 
-  test('outlive their stack', () => {
-    for (const key of keys)
+  test('outlive their stack, and can be called back for thirty days when they are deleted', () => {
+    for (const key of keys) {
       expect([key.DeletionPolicy, key.UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+      expect(key.Properties.PendingWindowInDays).toBe(30)
+    }
   })
 })
 
@@ -67,6 +69,19 @@ describe.each(REGIONS)('the archives of %s', (stack, region) => {
       expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
     },
   )
+
+  test.each(['segments', 'exports', 'evidence'])('tell who read or wrote %s, for ninety days', purpose => {
+    const { Properties, DeletionPolicy } = bucket('logs')
+    expect(plain(bucket(purpose).Properties.LoggingConfiguration)).toEqual({
+      DestinationBucketName: expect.stringMatching(/^<ArchivesLogs/),
+      LogFilePrefix: `${purpose}/`,
+    })
+    expect(bucket(purpose).Properties.OwnershipControls.Rules).toEqual([
+      { ObjectOwnership: 'BucketOwnerEnforced' },
+    ])
+    expect(Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(90)
+    expect(DeletionPolicy).toBe('Retain')
+  })
 
   test('lock evidence for a year against everybody, and the rest for thirty days', () => {
     const lock = (purpose: string) => bucket(purpose).Properties.ObjectLockConfiguration.Rule.DefaultRetention
@@ -126,6 +141,11 @@ test('every archive of the home region is copied to its twin in the other', () =
 
 test('both vaults are locked, the standby one against everybody', () => {
   const lock = (stack: string) => prod.only(stack, 'AWS::Backup::BackupVault').Properties.LockConfiguration
+  for (const [stack] of REGIONS) {
+    const { Properties, DeletionPolicy, UpdateReplacePolicy } = prod.only(stack, 'AWS::Backup::BackupVault')
+    expect(plain(Properties.EncryptionKeyArn)).toBe('<KeysDataA2F7C5E6.Arn>')
+    expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+  }
   expect(lock('foundation')).toEqual({ MinRetentionDays: 7 })
   expect(lock('standby-foundation')).toEqual({ MinRetentionDays: 7, ChangeableForDays: 3 })
 })
@@ -151,6 +171,32 @@ test('everything is tagged with its environment, its owner and its cost centre',
       )
     }
 })
+
+test('what one region needs of the other is deployed before it, though only a literal name tells of it', async () => {
+  const { artifacts } = JSON.parse(await readFile(`${prod.directory}/manifest.json`, 'utf8'))
+  expect(artifacts['shop-prod-foundation'].dependencies).toContain('shop-prod-standby-foundation')
+  expect(artifacts['shop-prod-standby-database'].dependencies).toContain('shop-prod-database')
+})
+
+test.each(['monitoring', 'standby-monitoring'])(
+  'the topics of %s are encrypted and answer over TLS only',
+  stack => {
+    const topics = Object.entries(prod.resources(stack, 'AWS::SNS::Topic'))
+    const policies = Object.values(prod.resources(stack, 'AWS::SNS::TopicPolicy')).map(one => one.Properties)
+    expect(topics).toHaveLength(2)
+    for (const [id, { Properties }] of topics) {
+      expect(plain(Properties.KmsMasterKeyId)).toMatch(/foundation\.PublishOutput.*KeysData/)
+      const policy = policies.find(one => plain(one.Topics[0]) === `<${id}>`)
+      expect(policy?.PolicyDocument.Statement).toContainEqual(
+        expect.objectContaining({
+          Effect: 'Deny',
+          Action: 'sns:Publish',
+          Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+        }),
+      )
+    }
+  },
+)
 
 test('no stack can be deleted by one command', async () => {
   const manifest = JSON.parse(await readFile(`${prod.directory}/manifest.json`, 'utf8'))

@@ -76,6 +76,20 @@ describe.each(FOUNDATIONS)('the network of %s', stack => {
     })
   })
 
+  test('lets functions out to databases and endpoints only, and services to the database, the pool and the cache', () => {
+    const range = stack === 'foundation' ? '10.40.0.0/16' : '10.41.0.0/16'
+    const out = (name: string) =>
+      Object.values(prod.resources(stack, 'AWS::EC2::SecurityGroup'))
+        .find(group => group.Properties.GroupName === `shop-prod-${name}`)
+        ?.Properties.SecurityGroupEgress.map(
+          (rule: { CidrIp: string; FromPort: number; ToPort: number }) =>
+            `${rule.CidrIp} ${rule.FromPort}-${rule.ToPort}`,
+        )
+    // Nothing but the gateway endpoint answers on 443: these subnets have no other route out.
+    expect(out('functions')).toEqual([`${range} 5432-5432`, '0.0.0.0/0 443-443'])
+    expect(out('clients')).toEqual([`${range} 5432-5432`, `${range} 6379-6380`])
+  })
+
   test('opens no security group to the world', () => {
     for (const group of Object.values(prod.resources(stack, 'AWS::EC2::SecurityGroup')))
       for (const rule of group.Properties.SecurityGroupIngress ?? [])

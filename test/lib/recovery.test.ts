@@ -66,6 +66,10 @@ describe('every Lambda of the repository', () => {
     expect(properties.Code.S3Key).toContain('.zip')
   })
 
+  test.each(verbs)('%s has its variables encrypted with our key', verb => {
+    expect(plain(functionOf(home, verb).KmsKeyArn)).toMatch(/foundation\.PublishOutput.*KeysData/)
+  })
+
   test.each(verbs)('%s writes into a log group of its own, encrypted and kept', verb => {
     const group = home.Resources[functionOf(home, verb).LoggingConfig.LogGroup.Ref]
     expect(group?.Properties.RetentionInDays).toBe(90)
@@ -131,6 +135,11 @@ describe('schedules', () => {
     ['backup-verification', 'cron(30 6 * * ? *)'],
   ])('start %s by %s', (verb, expression) => {
     expect(scheduleOf(home, verb).map(one => one.ScheduleExpression)).toEqual([expression])
+  })
+
+  test('keep what they send encrypted with our key', () => {
+    for (const schedule of schedules(home))
+      expect(plain(schedule.KmsKeyArn)).toMatch(/foundation\.PublishOutput.*KeysData/)
   })
 
   test('reach every function by its alias, and by no other way', () => {
