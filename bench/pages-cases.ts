@@ -1,18 +1,19 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { debuglog } from 'node:util'
 import {
   CloudWatchClient,
   DescribeAlarmsCommand,
-  type MetricAlarm,
+  type MetricDataQuery,
   PutMetricAlarmCommand,
-  SetAlarmStateCommand,
 } from '@aws-sdk/client-cloudwatch'
+import { DescribeDBInstancesCommand, DescribeDBProxiesCommand, RDSClient } from '@aws-sdk/client-rds'
 import { GetScheduleCommand, SchedulerClient, UpdateScheduleCommand } from '@aws-sdk/client-scheduler'
+import { Signer } from '@aws-sdk/rds-signer'
 import pg from 'pg'
 import { followDrill } from '../bin/drill/follow.ts'
 import { startDrill } from '../bin/drill/start.ts'
 import { ownerConnection } from '../bin/rehearsal/owner.ts'
-import { type PagesLab, untilPaged } from './pages-lab.ts'
+import type { PagesLab } from './pages-lab.ts'
 
 /** One fault: what is done, which alarm must tell of it, and how it ends. */
 export type FaultCase = {
@@ -26,97 +27,14 @@ export type FaultCase = {
   end(): Promise<void>
 }
 
-/** What came of a fault. Times in seconds; `undefined` where nothing came in time. */
-export type Outcome = {
-  readonly name: string
-  readonly alarm: string
-  readonly objective: number
-  readonly objectiveOf: string
-  readonly toPage: number | undefined
-  readonly toResolved: number | undefined
-  /** How often it paged between fault and end. */
-  readonly pages: number
-  readonly article: string | undefined
-  /** Why the fault could not be ended. */
-  readonly trouble: string | undefined
-}
-
-/** Says what happened when NODE_DEBUG names `pages`. */
-const debug = debuglog('pages')
-
-/** The longest that is waited for one page. The longest window among these alarms is five minutes. */
-const PATIENCE = 9 * 60
-
-/** Has the faults happen at once, waits for their pages, ends them and waits until all is well again. */
-export async function rehearseFaults(lab: PagesLab, cases: readonly FaultCase[]) {
-  const { name } = lab.deployment.config
-  const since = Date.now()
-  const outcomes = await Promise.all(
-    cases.map(async (fault): Promise<Outcome> => {
-      const alarm = `${name}-${fault.alarm}`
-      const begun = Date.now()
-      await fault.begin()
-      const page = await untilPaged(lab, { alarm, state: 'ALARM', since: begun, seconds: PATIENCE })
-      const ended = Date.now()
-      // What does not end is told with the rest: the other faults must end all the same.
-      const trouble = await fault.end().then(
-        () => undefined,
-        (error: Error) => error.message,
-      )
-      // What never rang has nothing to end.
-      const over = page && (await untilPaged(lab, { alarm, state: 'OK', since: ended, seconds: PATIENCE }))
-      const mine = lab.pages.filter(said => said.alarm === alarm && said.at >= begun)
-      debug('%s: told %j, over %j, trouble %s', alarm, page?.at, over?.at, trouble)
-      return {
-        name: fault.name,
-        alarm: fault.alarm,
-        objective: fault.objective,
-        objectiveOf: fault.objectiveOf,
-        toPage: page && (page.at - begun) / 1_000,
-        toResolved: over && (over.at - ended) / 1_000,
-        pages: mine.filter(({ state }) => state === 'ALARM').length,
-        trouble,
-        article: /#([a-z0-9-]+)$/m.exec(page?.description ?? '')?.[1],
-      }
-    }),
-  )
-  const expected = new Set(cases.map(fault => `${name}-${fault.alarm}`))
-  const others = lab.pages.filter(
-    ({ alarm, state, at }) => at >= since && state === 'ALARM' && !expected.has(alarm),
-  )
-  return { outcomes, others: [...new Set(others.map(({ topic, alarm }) => `${topic}: ${alarm}`))] }
-}
-
-/** Waits until none of these alarms rings. @throws when one still does */
-export async function untilQuiet(lab: PagesLab, ids: readonly string[], seconds: number): Promise<void> {
-  const { config } = lab.deployment
-  const client = new CloudWatchClient({ region: config.region })
-  const AlarmNames = ids.flatMap(id => [`${config.name}-${id}`, `${config.name}-${id}.signal`])
-  try {
-    let ringing: (string | undefined)[] = []
-    for (const end = Date.now() + seconds * 1_000; Date.now() < end; await sleep(2_000)) {
-      const { MetricAlarms = [], CompositeAlarms = [] } = await client.send(
-        new DescribeAlarmsCommand({ AlarmNames, AlarmTypes: ['MetricAlarm', 'CompositeAlarm'] }),
-      )
-      const all = [...MetricAlarms, ...CompositeAlarms]
-      ringing = all.filter(({ StateValue }) => StateValue !== 'OK').map(({ AlarmName }) => AlarmName)
-      if (all.length >= ids.length && ringing.length === 0) return
-    }
-    throw new Error(`after ${seconds} s these are not OK: ${ringing.join(', ')}`)
-  } finally {
-    client.destroy()
-  }
-}
-
-/** The archiver is not started any more. */
+/** The archiver is not started any more, and the run that is under way dies. */
 export function archiverStops(lab: PagesLab): FaultCase {
-  const { objectives } = lab.deployment.config
   return {
     name: 'the archiver stops',
     alarm: 'archive-behind',
-    objective: objectives['bad-write']?.rpo ?? 300,
-    objectiveOf: 'RPO of bad-write',
-    begin: () => enable(lab, 'archiver', false),
+    objective: 360,
+    objectiveOf: 'six minutes to know of a dead archiver, while point-in-time recovery keeps the objective',
+    begin: () => stopFunction(lab, 'archiver'),
     end: () => enable(lab, 'archiver', true),
   }
 }
@@ -128,31 +46,134 @@ export function heartbeatStops(lab: PagesLab): FaultCase {
     alarm: 'heartbeat',
     objective: 360,
     objectiveOf: 'six minutes to know that nobody watches the primary',
-    begin: () => enable(lab, 'heartbeat', false),
+    begin: () => stopFunction(lab, 'heartbeat'),
     end: () => enable(lab, 'heartbeat', true),
   }
 }
 
-/** A replica gets nothing any more. */
-export function replicationStops(lab: PagesLab): FaultCase {
-  const { config } = lab.deployment
-  const replica = config.database.replicas[0]?.name
-  if (replica === undefined) throw new Error(`${config.name} has no replica`)
-  const injure = (kind: string) =>
-    lab.control('injure', { kind, instance: `${config.name}-${replica}`, region: config.region })
+/** Heartbeat and archiver die of one cause. */
+export function bothStop(lab: PagesLab): FaultCase {
+  const [heartbeat, archiver] = [heartbeatStops(lab), archiverStops(lab)]
   return {
-    name: 'replication stops',
+    ...heartbeat,
+    name: 'heartbeat and archiver stop',
+    begin: async () => void (await Promise.all([heartbeat.begin(), archiver.begin()])),
+    end: async () => void (await Promise.all([heartbeat.end(), archiver.end()])),
+  }
+}
+
+/** A replica, or the standby in the other region, gets nothing any more. */
+export function replicationStops(lab: PagesLab, replica: string): FaultCase {
+  const { config } = lab.deployment
+  const region = replica === 'standby' ? config.standbyRegion : config.region
+  const injure = async (kind: string) =>
+    void (await lab.control('injure', { kind, instance: `${config.name}-${replica}`, region }))
+  const rpo = config.objectives['region-loss']?.rpo
+  return {
+    name: `replication to ${replica} stops`,
     alarm: `replica-lag-${replica}`,
     objective: 300,
-    objectiveOf: 'five minutes to know of a stale replica',
-    begin: async () => void (await injure('stop-replication')),
-    end: async () => void (await injure('resume-replication')),
+    objectiveOf: `five minutes to know of a stale ${replica === 'standby' ? `standby (RPO ${rpo} s)` : 'replica'}`,
+    begin: () => injure('stop-replication'),
+    end: () => injure('resume-replication'),
+  }
+}
+
+/** The disk of the primary fills until a twentieth is free. */
+export function diskFills(lab: PagesLab): FaultCase {
+  const { name, region, database } = lab.deployment.config
+  const fill = async (gib: number) =>
+    void (await lab.control('injure', { kind: 'fill-disk', instance: name, region, gib }))
+  return {
+    name: 'the disk fills',
+    alarm: 'disk',
+    objective: 30 * 60,
+    objectiveOf: 'half an hour, of which autoscaling has twenty minutes',
+    begin: () => fill(Math.round(database.storage.size * 0.95)),
+    end: () => fill(0),
+  }
+}
+
+const CLIENT = 'pages_client'
+
+/** Every connection of the pool is in a transaction, and clients wait. PgBouncer must be on this machine. */
+export function poolExhausts(lab: PagesLab): FaultCase {
+  const clients: pg.Client[] = []
+  return {
+    name: 'the pool is exhausted',
+    alarm: 'pool-exhausted',
+    objective: 300,
+    objectiveOf: 'five minutes to know that clients wait',
+    async begin() {
+      const most = await makeClient(lab)
+      clients.push(await onceKnown(() => enterPool(lab)))
+      while (clients.length < most) clients.push(await enterPool(lab))
+      // The last ones find no connection any more; they wait as a service would.
+      void Promise.allSettled(clients.map(client => client.query('begin')))
+    },
+    async end() {
+      await Promise.all(clients.splice(0).map(client => client.end()))
+    },
+  }
+}
+
+/** Makes the role that enters the pool. @returns how many sessions exhaust it: as many as the server takes at all */
+async function makeClient(lab: PagesLab): Promise<number> {
+  const owner = new pg.Client(await ownerConnection(lab.deployment))
+  await owner.connect()
+  try {
+    await owner.query(`
+      do $$ begin
+        create role ${CLIENT} login;
+        grant rds_iam to ${CLIENT};
+      exception when duplicate_object then null; end $$`)
+    const { rows } = await owner.query<{ most: number }>(
+      `select pg_catalog.current_setting('max_connections')::int as most`,
+    )
+    return rows[0]?.most ?? 0
+  } finally {
+    await owner.end()
+  }
+}
+
+/** The pool learns of a new role a moment later than the database. */
+async function onceKnown<T>(enter: () => Promise<T>): Promise<T> {
+  for (const end = Date.now() + 60_000; ; await sleep(1_000)) {
+    try {
+      return await enter()
+    } catch (error) {
+      if (Date.now() > end) throw error
+    }
+  }
+}
+
+async function enterPool({ deployment }: PagesLab): Promise<pg.Client> {
+  const { config, twin } = deployment
+  const rds = new RDSClient({ region: config.region })
+  try {
+    const { DBProxies = [] } = await rds.send(new DescribeDBProxiesCommand({ DBProxyName: config.name }))
+    const [host = '', port = '5432'] = DBProxies[0]?.Endpoint?.split(':') ?? []
+    const login = { hostname: host, port: Number(port), username: CLIENT, region: config.region }
+    const client = new pg.Client({
+      host,
+      port: Number(port),
+      user: CLIENT,
+      password: await new Signer(login).getAuthToken(),
+      database: config.database.name,
+      ssl: twin ? { ca: readFileSync(twin.caFile, 'utf8'), rejectUnauthorized: true } : true,
+    })
+    // The pool lets go of who waits too long; that is the fault and no news here.
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  } finally {
+    rds.destroy()
   }
 }
 
 /**
- * No drill was ever run here, so the alarm rings already: it is put to OK by hand and must ring again by itself. A
- * real drill ends it.
+ * No drill has ever passed here, and the alarm's bound becomes an age that the database has already: a week is too long
+ * to wait for. Its three hours pass in CloudWatch alone. A drill that really passes ends it.
  */
 export function drillIsSkipped(lab: PagesLab): FaultCase {
   const { deployment } = lab
@@ -163,19 +184,9 @@ export function drillIsSkipped(lab: PagesLab): FaultCase {
     objective: (deployment.config.drills['bad-write']?.every ?? 0) * 1.5,
     objectiveOf: 'one and a half times the days between two drills',
     async begin() {
-      await lab.control('run-schedule', { name: 'freshness', region: deployment.region('home') })
-      const client = new CloudWatchClient({ region: deployment.region('home') })
-      try {
-        await client.send(
-          new SetAlarmStateCommand({
-            AlarmName: `${deployment.config.name}-${alarm}`,
-            StateValue: 'OK',
-            StateReason: 'a rehearsal',
-          }),
-        )
-      } finally {
-        client.destroy()
-      }
+      await putThreshold(lab, `${alarm}.signal`, (await ageOfDatabase(lab)) - 20)
+      await lab.invoke('home', 'FreshnessArn')
+      await lab.pass(4 * 60)
     },
     async end() {
       const lambda = deployment.lambda('home')
@@ -186,81 +197,60 @@ export function drillIsSkipped(lab: PagesLab): FaultCase {
       })
       const { verdict, sentence } = await followDrill(lambda, execution, () => {})
       if (verdict !== 'pass') throw new Error(`the drill did not pass: ${sentence}`)
-      await lab.control('run-schedule', { name: 'freshness', region: deployment.region('home') })
+      await lab.invoke('home', 'FreshnessArn')
     },
   }
 }
 
-/**
- * Real sessions up to nine tenths. The twin's server takes fewer than the class would, so the alarm is put again with
- * the same derivation over the server's own max_connections.
- */
-export function connectionsRunOut(lab: PagesLab): FaultCase {
-  const sessions: pg.Client[] = []
-  return {
-    name: 'connections run out',
-    alarm: 'connections',
-    objective: 600,
-    objectiveOf: 'ten minutes to know of a pool that leaks',
-    async begin() {
-      const connection = await ownerConnection(lab.deployment)
-      const first = await open(connection, sessions)
-      const { rows } = await first.query<{ most: number }>(
-        `select pg_catalog.current_setting('max_connections')::int as most`,
-      )
-      const threshold = Math.floor((rows[0]?.most ?? 0) * 0.9)
-      await putThreshold(lab, 'connections', threshold)
-      // Ours alone must exceed it: the functions' own come and go.
-      while (sessions.length <= threshold) await open(connection, sessions)
-    },
-    async end() {
-      await Promise.all(sessions.splice(0).map(client => client.end()))
-    },
+async function ageOfDatabase({ deployment }: PagesLab): Promise<number> {
+  const rds = new RDSClient({ region: deployment.config.region })
+  try {
+    const { DBInstances = [] } = await rds.send(
+      new DescribeDBInstancesCommand({ DBInstanceIdentifier: deployment.config.name }),
+    )
+    return (Date.now() - (DBInstances[0]?.InstanceCreateTime?.getTime() ?? Number.NaN)) / 1_000
+  } finally {
+    rds.destroy()
   }
-}
-
-async function open(connection: pg.ClientConfig, sessions: pg.Client[]): Promise<pg.Client> {
-  const client = new pg.Client(connection)
-  // The twin's end may come before the session's; a broken one is no news here.
-  client.on('error', () => {})
-  await client.connect()
-  sessions.push(client)
-  return client
 }
 
 /** Puts the alarm again as it was deployed, with another threshold. */
-async function putThreshold(lab: PagesLab, id: string, threshold: number): Promise<void> {
+async function putThreshold(lab: PagesLab, id: string, Threshold: number): Promise<void> {
   const { config } = lab.deployment
   const client = new CloudWatchClient({ region: config.region })
   try {
+    const AlarmName = `${config.name}-${id}`
     const { MetricAlarms: [alarm] = [] } = await client.send(
-      new DescribeAlarmsCommand({ AlarmNames: [`${config.name}-${id}`] }),
+      new DescribeAlarmsCommand({ AlarmNames: [AlarmName] }),
     )
-    if (alarm === undefined) throw new Error(`there is no alarm ${config.name}-${id}`)
-    await client.send(new PutMetricAlarmCommand({ ...asPut(alarm), Threshold: threshold }))
+    if (alarm === undefined) throw new Error(`there is no alarm ${AlarmName}`)
+    const { AlarmDescription, EvaluationPeriods, DatapointsToAlarm, ComparisonOperator, TreatMissingData } =
+      alarm
+    const Metrics = alarm.Metrics as MetricDataQuery[]
+    await client.send(
+      new PutMetricAlarmCommand({
+        AlarmName,
+        AlarmDescription,
+        Metrics,
+        Threshold,
+        EvaluationPeriods,
+        DatapointsToAlarm,
+        ComparisonOperator,
+        TreatMissingData,
+      }),
+    )
   } finally {
     client.destroy()
   }
 }
 
-function asPut(alarm: MetricAlarm) {
-  const { AlarmName, AlarmDescription, Namespace, MetricName, Dimensions, Statistic, Period } = alarm
-  const { EvaluationPeriods, DatapointsToAlarm, ComparisonOperator, TreatMissingData } = alarm
-  return {
-    AlarmName,
-    AlarmDescription,
-    Namespace,
-    MetricName,
-    Dimensions,
-    Statistic,
-    Period,
-    EvaluationPeriods,
-    DatapointsToAlarm,
-    ComparisonOperator,
-    TreatMissingData,
-    AlarmActions: alarm.AlarmActions,
-    OKActions: alarm.OKActions,
-  }
+/** Switches the schedule off and ends the run that is under way. */
+async function stopFunction(lab: PagesLab, verb: string): Promise<void> {
+  await enable(lab, verb, false)
+  await lab.control('injure', { kind: 'kill-function', name: `Functions${verb}` }).catch((error: Error) => {
+    // Between two runs there is nothing to end.
+    if (!error.message.startsWith('no process')) throw error
+  })
 }
 
 /** Switches the schedule whose name holds this word on or off, through the API that a person would use. */

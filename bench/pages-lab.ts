@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { InvokeCommand } from '@aws-sdk/client-lambda'
 import { ConfirmSubscriptionCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns'
 import { freshAssembly } from '../bin/assembly.ts'
 import { stopTwin } from '../bin/commands/down.ts'
-import { type Deployment, openDeployment } from '../bin/drill/deployment.ts'
+import { type Deployment, openDeployment, type Place } from '../bin/drill/deployment.ts'
 import { bringUp, controlOf } from '../bin/twin-process.ts'
 import { partitionOf } from '../lib/names.ts'
 import { callControl } from '../twin/control/client.ts'
@@ -29,14 +30,25 @@ export type PagesLab = {
   readonly pages: readonly Page[]
   /** Asks the twin's control, as `holdfast fault` and `holdfast schedule` do. */
   control<T>(verb: string, input?: unknown): Promise<T>
+  /** Starts a function and waits for its end. `output` names its ARN among the stack's outputs. */
+  invoke(place: Place, output: string, event?: unknown): Promise<void>
+  /**
+   * Lets so many minutes pass in CloudWatch alone, the last minute again and again. What speaks every five minutes is
+   * really started on the way, often enough not to be missed.
+   */
+  pass(minutes: number): Promise<void>
   close(): Promise<void>
 }
+
+/** Minutes that pass between two looks of what looks every five: silence rings after more. */
+const STRIDE = 15
 
 /**
  * Brings the environment up on a twin of its own and subscribes a receiver on loopback to its topics. With
  * HOLDFAST_TWINS a twin that runs there is taken, and left running.
+ * @param assembly folder of the synthesized environment; as fresh as the sources when left out
  */
-export async function openPagesLab(environment: string): Promise<PagesLab> {
+export async function openPagesLab(environment: string, assembly?: string): Promise<PagesLab> {
   const own =
     process.env.HOLDFAST_TWINS === undefined ? mkdtempSync(join(tmpdir(), 'holdfast-pages-')) : undefined
   if (own !== undefined) {
@@ -44,23 +56,51 @@ export async function openPagesLab(environment: string): Promise<PagesLab> {
     chmodSync(own, 0o711)
     process.env.HOLDFAST_TWINS = own
   }
-  const { directory } = await freshAssembly(environment, () => {})
+  const directory = assembly ?? (await freshAssembly(environment, () => {})).directory
   const { twin, isOld } = await bringUp(
     { environment, assembly: directory, only: [], noIam: false, pauseSchedules: false },
     () => {},
   )
   const deployment = await openDeployment({ env: environment, target: 'twin' })
   const receiver = await listen(deployment)
+  const control: PagesLab['control'] = (verb, input = {}) => callControl(controlOf(twin), verb, input)
+  const invoke = invokerOf(deployment)
   return {
     deployment,
     pages: receiver.pages,
-    control: (verb, input = {}) => callControl(controlOf(twin), verb, input),
+    control,
+    invoke,
+    async pass(minutes) {
+      for (let left = minutes; left > 0; left -= STRIDE) {
+        await control('pass-minutes', { minutes: Math.min(left, STRIDE) })
+        await Promise.all([
+          invoke('home', 'FreshnessArn'),
+          invoke('standby', 'FreshnessArn'),
+          invoke('home', 'WorkloadArn', { seconds: 0 }),
+        ])
+      }
+      // The last looks are part of a whole minute only when it is over.
+      await control('pass-minutes', { minutes: 1 })
+    },
     async close() {
       await receiver.close()
       await deployment[Symbol.asyncDispose]()
       if (!isOld) await stopTwin(twin)
-      if (own !== undefined) rmSync(own, { recursive: true, force: true })
+      if (own !== undefined) {
+        rmSync(own, { recursive: true, force: true })
+        delete process.env.HOLDFAST_TWINS
+      }
     },
+  }
+}
+
+function invokerOf(deployment: Deployment): PagesLab['invoke'] {
+  return async (place, output, event = {}) => {
+    const FunctionName = await deployment.output(place, output)
+    const Payload = JSON.stringify(event)
+    const answer = await deployment.lambda(place).send(new InvokeCommand({ FunctionName, Payload }))
+    if (answer.FunctionError !== undefined)
+      throw new Error(`${output} failed: ${Buffer.from(answer.Payload ?? []).toString()}`)
   }
 }
 

@@ -1,39 +1,43 @@
 /**
  * Seconds from a fault to the page on a receiver, for each fault that is rehearsed, beside the time within which
- * somebody must know. Real time on a twin with the deployed alarms: it takes about a quarter of an hour.
+ * somebody must know. Real time on a twin with the deployed alarms, but for the youth of the environment and the hours
+ * of the skipped drill, which pass in CloudWatch alone: it takes about three quarters of an hour.
  *
- *   npx node bench/watch.ts [environment] [--json]
+ *   npx node bench/watch.ts [environment] [assembly's folder] [--json]
  */
 import { loadavg } from 'node:os'
 import { table } from '../bin/terminal.ts'
 import {
   archiverStops,
-  connectionsRunOut,
+  bothStop,
+  diskFills,
   drillIsSkipped,
   fillDatabase,
-  heartbeatStops,
-  type Outcome,
-  rehearseFaults,
+  poolExhausts,
   replicationStops,
-  untilQuiet,
 } from './pages-cases.ts'
 import { openPagesLab } from './pages-lab.ts'
+import { type Outcome, rehearseFaults, untilQuiet } from './pages-rehearsal.ts'
 
 const words = process.argv.slice(2)
-const lab = await openPagesLab(words.find(word => !word.startsWith('-')) ?? 'staging')
+const [environment = 'prod', assembly] = words.filter(word => !word.startsWith('-'))
+const lab = await openPagesLab(environment, assembly)
 try {
+  const { replicas } = lab.deployment.config.database
   await fillDatabase(lab)
-  const [archiver, replication, connections] = [
-    archiverStops(lab),
-    replicationStops(lab),
-    connectionsRunOut(lab),
-  ]
-  await untilQuiet(lab, ['heartbeat', archiver.alarm, replication.alarm, connections.alarm], 600)
+  await untilQuiet(lab, ['heartbeat-lately', 'archive-behind-lately'], 1_200)
+  await lab.pass(45)
   // By itself: a drill waits for the archive, which the next faults stop.
   const drill = await rehearseFaults(lab, [drillIsSkipped(lab)])
-  const apart = await rehearseFaults(lab, [archiver, replication, connections])
-  await untilQuiet(lab, ['heartbeat', archiver.alarm], 600)
-  const together = await rehearseFaults(lab, [heartbeatStops(lab)])
+  const apart = await rehearseFaults(lab, [
+    archiverStops(lab),
+    ...replicas.slice(0, 1).map(({ name }) => replicationStops(lab, name)),
+    ...(lab.deployment.config.standby.enabled ? [replicationStops(lab, 'standby')] : []),
+    ...(lab.deployment.config.pool.enabled ? [poolExhausts(lab)] : []),
+    diskFills(lab),
+  ])
+  await untilQuiet(lab, ['heartbeat-lately', 'archive-behind-lately'], 1_200)
+  const together = await rehearseFaults(lab, [bothStop(lab)])
   const rounds = [drill, apart, together]
   const outcomes = rounds.flatMap(round => round.outcomes)
   const others = rounds.flatMap(round => round.others)
