@@ -71,9 +71,9 @@ async function fill(deployment: Deployment): Promise<void> {
   await client.connect()
   try {
     await client.query(`
-      create table public.orders (id bigint primary key, total numeric(10, 2) not null, note text);
-      insert into public.orders select i, i * 1.5, repeat('x', (i % 50)::int) from generate_series(1, 5000) i;
-      grant select on public.orders to public`)
+      create table public.orders (id bigint generated always as identity primary key, total numeric(10, 2) not null, note text);
+      insert into public.orders (total, note) select i * 1.5, repeat('x', (i % 50)::int) from generate_series(1, 5000) i;
+      grant select on public.orders to holdfast_workload`)
     // A drill needs a heartbeat before its moment, and the archive must have begun before that heartbeat.
     const bucket = await deployment.output('home', 'SegmentsBucket')
     const s3 = deployment.s3('home')
