@@ -1,4 +1,5 @@
-import { ASSUMED, type CostLine, copyLines, HOURS, type Purpose, runningLines } from './cost-lines.ts'
+import { ASSUMED, type CostLine, HOURS, type Purpose } from './cost-line.ts'
+import { copyLines, runningLines } from './cost-lines.ts'
 import type { EnvironmentConfig } from './schema.ts'
 
 /** An estimate of one environment. `drill` is the price of one bad-write drill, in USD. */

@@ -9,6 +9,8 @@
  * - Valkey nodes in us-east-1: Price List AmazonElastiCache, read 2026-10-02 through a public copy.
  * - Provisioned IOPS, throughput, io2, backup storage and RDS Proxy in us-east-1: Price List AmazonRDS of
  *   2026-07-28 as quoted publicly with its SKUs, and the RDS Proxy pricing page of the same day.
+ * - Interface endpoints in us-east-1: AWS PrivateLink's pricing page, by interface and hour, as calculated publicly
+ *   on 2026-01-29.
  * - NAT gateways in eu-west-1: Price List AmazonEC2 of 2026-09-25, read 2026-10-02 through a public excerpt.
  * - us-west-2's rows of `virginiaAlone`: none was seen. They are us-east-1's, since every row that was seen in both
  *   regions is equal there; the bill marks them with "~".
@@ -44,7 +46,6 @@ export const PRICES: Readonly<Record<string, Readonly<Record<string, number>>>> 
     's3.gib': 0.023,
     'transfer.gib': 0.02,
     'nat.hour': 0.048,
-    'nat.gib': 0.048,
     ...everywhere(),
   },
   'eu-central-1': {
@@ -63,7 +64,6 @@ export const PRICES: Readonly<Record<string, Readonly<Record<string, number>>>> 
     'gp3.gib': 0.137,
     's3.gib': 0.0245,
     'transfer.gib': 0.02,
-    'nat.gib': 0.052,
     ...everywhere(),
   },
 }
@@ -122,7 +122,7 @@ function virginiaAlone(): Record<string, number> {
     'cache.r8g.xlarge': 0.3511,
     'cache.r8g.2xlarge': 0.7022,
     'nat.hour': 0.045,
-    'nat.gib': 0.045,
+    'endpoint.hour': 0.01,
   }
 }
 

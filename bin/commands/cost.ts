@@ -1,5 +1,5 @@
 import { type Cost, estimateCost } from '../../config/cost.ts'
-import { ASSUMED } from '../../config/cost-lines.ts'
+import { ASSUMED } from '../../config/cost-line.ts'
 import { writtenEnvironment } from '../../config/environments.ts'
 import { describeFault, type Fault, InvalidEnvironment } from '../../config/fault.ts'
 import { readConfig } from '../../config/parse.ts'

@@ -1,6 +1,6 @@
 import { INSTANCE_CLASSES } from '../classes.ts'
 import { estimateCost } from '../cost.ts'
-import type { CostLine } from '../cost-lines.ts'
+import type { CostLine } from '../cost-line.ts'
 import { UnknownPrice } from '../prices.ts'
 import type { EnvironmentConfig } from '../schema.ts'
 import { isCacheNode } from './instances.ts'

@@ -45,12 +45,25 @@ describe.each(ENVIRONMENTS)('the bill of %s', name => {
 
   test.each([
     ['AWS::KMS::Key', 'KMS keys', 1],
-    ['AWS::SecretsManager::Secret', 'secrets', 1],
     ['AWS::Route53::HostedZone', 'hosted zones', 1],
     ['AWS::Route53::HealthCheck', 'health checks', 1],
     ['AWS::EC2::NatGateway', 'gateway hours', 730],
   ])('has each %s', async (type, what, each) => {
     expect(quantity(what) / each).toBe((await resources(type)).length)
+  })
+
+  test('has each secret, and its copies in other regions', async () => {
+    const copies = (await resources('AWS::SecretsManager::Secret')).map(
+      ({ Properties }) => 1 + (Properties.ReplicaRegions ?? []).length,
+    )
+    expect(quantity('secrets')).toBe(sum(copies))
+  })
+
+  test('has each interface of each endpoint', async () => {
+    const interfaces = (await resources('AWS::EC2::VPCEndpoint'))
+      .filter(({ Properties }) => Properties.VpcEndpointType === 'Interface')
+      .map(({ Properties }) => Properties.SubnetIds.length)
+    expect(quantity('interface hours') / 730).toBe(sum(interfaces))
   })
 
   test('has the proxy if there is one', async () => {
