@@ -6,7 +6,10 @@ import { rollForward } from '../lambdas/roll-forward/roll-forward.ts'
 import { placeOf } from '../lambdas/runtime/segment/key.ts'
 import { openArchiveLab } from './archive-lab.ts'
 
-/** How fast does a copy catch up? Small transactions of inserts, updates and deletes, then one bulk insert. */
+/**
+ * How fast does a copy catch up? Small transactions of inserts, updates and deletes; then one large change of each kind,
+ * of rows that a key names and of rows that only their whole content does.
+ */
 const { values } = parseArgs({
   options: {
     transactions: { type: 'string', default: '100000' },
@@ -38,10 +41,15 @@ async function main(): Promise<void> {
   const result: Record<string, Record<string, number | string>> = {}
   try {
     await archive.run()
-    await sql('master', `${TABLE}; ${LOAD}`)
+    await sql('master', `${TABLE}; create table loose (id bigint, note text); ${LOAD}`)
     const work = {
       'small transactions': `call load(${Number(values.transactions)})`,
       'one bulk insert': `insert into change (id, note) select 10000000 + g, 'row ' || g from generate_series(1, ${Number(values.rows)}) g`,
+      'one bulk update': 'update change set customer = 1 where id > 10000000',
+      'one bulk delete': 'delete from change where id > 10000000',
+      'one bulk insert without a key': `insert into loose select g / 2, 'row ' || g / 2 from generate_series(1, ${Number(values.rows)}) g`,
+      'one bulk delete without a key':
+        'delete from loose where ctid in (select max(ctid) from loose group by id)',
     }
     for (const [title, statement] of Object.entries(work)) {
       await lab.beat()
