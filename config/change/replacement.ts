@@ -49,16 +49,19 @@ export const mustNotBeReplaced: ChangeRule = change => {
 export const mustFreeItsName: ChangeRule = change => {
   const name = physicalName(change.before)
   if (change.stateful || name === undefined || name !== physicalName(change.after)) return []
-  return change.properties
-    .filter(({ impact }) => impact === 'replace')
-    .map(property =>
-      danger(
-        change,
-        `${nameOf(change)} must be replaced for this, and its name is taken: the deployment fails half-way and rolls back`,
-        'keep the value as it is, or give the new one another name',
-        property,
-      ),
-    )
+  return (
+    change.properties
+      // In another network the name of a security group is free.
+      .filter(({ impact, name: changed }) => impact === 'replace' && changed !== 'VpcId')
+      .map(property =>
+        danger(
+          change,
+          `${nameOf(change)} must be replaced for this, and its name is taken: the deployment fails half-way and rolls back`,
+          'keep the value as it is, or give the new one another name',
+          property,
+        ),
+      )
+  )
 }
 
 function replaces(change: ResourceChange, property: PropertyChange): boolean {

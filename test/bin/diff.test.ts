@@ -11,7 +11,7 @@ let root: string
 let kept: string
 let edited: string
 
-// Two stacks in two regions as CDK itself synthesizes them; the second app has three dangerous edits.
+// Two stacks in two regions as CDK itself synthesizes them; the second app has four dangerous edits.
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'holdfast-diff-'))
   kept = synthesized('kept', {})
@@ -32,6 +32,10 @@ function synthesized(name: string, edits: Record<string, unknown>, promoted = fa
   instance(standby, 'Standby', {
     DBInstanceIdentifier: 'shop-standby',
     ...(!promoted && { SourceDBInstanceIdentifier: 'arn:aws:rds:us-east-1:111111111111:db:shop' }),
+  })
+  instance(standby, 'Restored', {
+    DBInstanceIdentifier: 'shop-restored',
+    ...(!promoted && { DBSnapshotIdentifier: 'shop-before-the-merger' }),
   })
   return app.synth().directory
 }
@@ -61,7 +65,10 @@ test('fails, naming resource, property, values and consequence of each danger', 
     /shop-standby\/Standby SourceDBInstanceIdentifier\n.* → nothing\n.*would be promoted/,
   )
   expect(stdout).toMatch(/shop-standby +Standby +AWS::RDS::DBInstance +SourceDBInstanceIdentifier/)
-  expect(stdout).toContain('3 dangerous changes: do not deploy this')
+  expect(stdout).toMatch(
+    /shop-standby\/Restored DBSnapshotIdentifier\n {2}"shop-before-the-merger" → nothing\n.*an empty database/,
+  )
+  expect(stdout).toContain('4 dangerous changes: do not deploy this')
 })
 
 test('tells the same to machines', async () => {
@@ -69,12 +76,13 @@ test('tells the same to machines', async () => {
   expect(code).toBe(1)
   expect(JSON.parse(stdout)).toMatchObject({
     compared: 2,
-    changed: 2,
-    stateful: 2,
-    refused: 3,
+    changed: 3,
+    stateful: 3,
+    refused: 4,
     findings: [
       { stack: 'shop-database', logicalId: 'Primary', property: 'MasterUsername', after: 'other' },
       { stack: 'shop-standby', logicalId: 'Standby', property: 'SourceDBInstanceIdentifier' },
+      { stack: 'shop-standby', logicalId: 'Restored', property: 'DBSnapshotIdentifier' },
       { stack: 'shop-database', logicalId: 'Primary', property: 'AllocatedStorage' },
     ],
   })
@@ -85,10 +93,11 @@ test('lets pass what is allowed with a reason, and only that', async () => {
   const one = await holdfast([...args, '--allow', 'Standby'])
   expect(one.code).toBe(1)
   expect(one.stdout).toContain('allowed: the region failed over')
-  expect(one.stdout).toContain('2 dangerous changes')
-  const both = await holdfast([...args, '--allow', 'shop-standby/Standby', '--allow', 'Primary'])
-  expect(both.code).toBe(0)
-  expect(both.stdout).toContain('3 dangerous, all allowed: the region failed over')
+  expect(one.stdout).toContain('3 dangerous changes')
+  const ids = ['--allow', 'shop-standby/Standby', '--allow', 'Primary', '--allow', 'Restored']
+  const all = await holdfast([...args, ...ids])
+  expect(all.code).toBe(0)
+  expect(all.stdout).toContain('4 dangerous, all allowed: the region failed over')
 })
 
 test.each([
@@ -128,6 +137,7 @@ test('takes a stack that left the assembly for a removal of all that is in it', 
   const { code, stdout } = await holdfast(['diff', '--assembly', half, '--against', kept])
   expect(code).toBe(1)
   expect(stdout).toMatch(/shop-standby\/Standby\n.*a replica gets no final snapshot/)
+  expect(stdout).toMatch(/shop-standby\/Restored\n.*is deleted after a final snapshot/)
 })
 
 test('keeps what a later comparison needs', async () => {

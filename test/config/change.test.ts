@@ -141,6 +141,13 @@ describe('a replacement', () => {
     expect(changing(type, before, after)).toEqual([])
   })
 
+  test('of a security group is not cried over when its network is replaced, where the name is free', () => {
+    const group = { GroupName: 'shop', GroupDescription: 'one' }
+    expect(changing('AWS::EC2::SecurityGroup', { ...group, VpcId: 'a' }, { ...group, VpcId: 'b' })).toEqual(
+      [],
+    )
+  })
+
   test('of what holds nothing is not cried over', () => {
     expect(changing('AWS::SNS::Topic', { TopicName: 'a' }, { TopicName: 'b' })).toEqual([])
     expect(changing('AWS::RDS::DBProxy', { DBProxyName: 'a' }, { DBProxyName: 'b' })).toEqual([])
