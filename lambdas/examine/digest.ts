@@ -51,12 +51,12 @@ export const isSame = (a: Digest, b: Digest) => a.count === b.count && a.sum0 ==
 export async function readBlocks(client: pg.Client, part: Part): Promise<Map<number, Digest>> {
   const size = `pg_catalog.pg_relation_size('${part.address.replaceAll("'", "''")}'::pg_catalog.regclass)`
   const text = `
-select b, r.*
-from pg_catalog.generate_series(${part.from}::pg_catalog.int8, ${part.to ?? `${size} / 8192`} - 1) b
+select block.number, r.*
+from pg_catalog.generate_series(${part.from}::pg_catalog.int8, ${part.to ?? `${size} / 8192`} - 1) block(number)
 cross join lateral (
   select count(*) as rows, sum(${part.hashes[0]}), sum(${part.hashes[1]})
   from only ${part.address} t
-  where ${blockOf('b')}
+  where ${THE_BLOCK}
   offset 0
 ) r
 where r.rows > 0`
@@ -69,9 +69,12 @@ where r.rows > 0`
   )
 }
 
-/** One block's rows. Inside a fenced lateral query the range is a parameter: the block is read by itself. */
-const blockOf = (block: string) =>
-  `t.ctid >= ('(' || ${block} || ',0)')::pg_catalog.tid and t.ctid < ('(' || (${block} + 1) || ',0)')::pg_catalog.tid`
+/**
+ * One block's rows. Inside a fenced lateral query the range is a parameter: the block is read by itself. Its name is
+ * qualified: a bare one would mean the table's own column where it has one of that name.
+ */
+const THE_BLOCK = `t.ctid >= ('(' || block.number || ',0)')::pg_catalog.tid
+    and t.ctid < ('(' || (block.number + 1) || ',0)')::pg_catalog.tid`
 
 /**
  * The rows of these blocks, each as one text of place, xmin and hashes: equal rows are equal texts, and only the others
@@ -81,11 +84,11 @@ export async function readRows(client: pg.Client, part: Part, blocks: readonly n
   if (blocks.length === 0) return []
   const text = `
 select r.rows
-from pg_catalog.unnest($1::pg_catalog.int8[]) b
+from pg_catalog.unnest($1::pg_catalog.int8[]) block(number)
 cross join lateral (
   select pg_catalog.string_agg(t.ctid::pg_catalog.text || ' ' || t.xmin::pg_catalog.text || ' ' || ${part.hashes[0]} || ' ' || ${part.hashes[1]}, ';') as rows
   from only ${part.address} t
-  where ${blockOf('b')}
+  where ${THE_BLOCK}
   offset 0
 ) r
 where r.rows is not null`
@@ -108,9 +111,9 @@ export async function readWriters(
   const source =
     blocks === undefined
       ? `(select t.xmin from only ${part.address} t where ${within(part)})`
-      : `(select r.xmin from pg_catalog.unnest($1::pg_catalog.int8[]) b cross join lateral (
+      : `(select r.xmin from pg_catalog.unnest($1::pg_catalog.int8[]) block(number) cross join lateral (
   select t.xmin from only ${part.address} t
-  where ${blockOf('b')}
+  where ${THE_BLOCK}
   offset 0
 ) r)`
   const text = `select w.xmin, count(*) from ${source} w group by w.xmin`
