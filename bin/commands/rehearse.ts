@@ -49,6 +49,11 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
   const { freshAssembly } = await import('../assembly.ts')
   const { bringUp } = await import('../twin-process.ts')
   const { rehearse } = await import('../rehearsal/rehearse.ts')
+  if (options.load !== undefined) {
+    // Before minutes are spent on a twin.
+    const { refuseOtherFormats } = await import('../rehearsal/scenario/dump/load.ts')
+    await refuseOtherFormats(options.load)
+  }
   const began = performance.now()
   const progress = new Progress()
   const say = (text: string) => progress.say(text)

@@ -1,5 +1,5 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,13 +7,19 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { Refusal, sentence } from '../../../../lambdas/runtime/failure.ts'
 import type { Loaded, Say } from '../scenario.ts'
-import { type Piece, pieces } from './statements.ts'
+import { type Frame, readFrame } from './frame.ts'
+import { type Piece, pieces, UnendedCopy } from './statements.ts'
 
 /** SQLSTATEs after which a dump goes on, and why. Anything else refuses the dump. */
 const HARMLESS: Readonly<Record<string, (text: string) => string | undefined>> = {
   '42P06': text => (/^create\s+schema/i.test(text) ? 'the schema is there already' : undefined),
-  '42501': text =>
-    /^(comment\s+on\s+extension|alter\s+extension)/i.test(text) ? 'only its owner may' : undefined,
+  '42501': text => {
+    if (/^(comment\s+on\s+extension|alter\s+extension)/i.test(text)) return 'only its owner may'
+    // A superuser may make a role own what it could not have made there; a database's owner on RDS may not.
+    return /^alter\s[\s\S]*\sowner\s+to\s/i.test(text)
+      ? 'its owner in the dump may not create in that schema; the loading user keeps it'
+      : undefined
+  },
 }
 
 /** Statements about the database itself: the rehearsal has one already. */
@@ -22,10 +28,12 @@ const ABOUT_THE_DATABASE = /^(create|alter|drop|comment\s+on)\s+database\b/i
 /**
  * Loads a plain-format `pg_dump` file: statements, COPY blocks, functions of either body style. Roles that it names
  * and the database lacks are created without login.
- * @throws Refusal `NotADump` for a missing or binary file, `DumpRefused` with the line at which PostgreSQL refused.
+ * @throws Refusal `NotADump` for a missing or binary file, `DumpRefused` with the line at which PostgreSQL refused,
+ * `DumpCutOff` for a file that ends before its dump does
  */
 export async function loadDump(connection: pg.ClientConfig, file: string, say: Say): Promise<Loaded> {
   await refuseOtherFormats(file)
+  const frame: Frame = {}
   const started = performance.now()
   const client = new pg.Client({ ...connection, application_name: 'holdfast rehearse: load' })
   await client.connect()
@@ -37,16 +45,18 @@ export async function loadDump(connection: pg.ClientConfig, file: string, say: S
     const skipped: string[] = []
     const rows = { count: 0 }
     let tables = 0
-    for await (const piece of pieces(lines)) {
+    for await (const piece of pieces(readFrame(lines, frame))) {
       if (piece.kind === 'copy') {
         tables += 1
         say(
           `loading ${piece.text.split(/\s+/)[1] ?? 'a table'} (${rows.count.toLocaleString('en')} rows so far)`,
         )
       }
-      const reason = await run(client, piece, rows).catch(error => refuse(file, piece, error))
+      const reason = await run(client, piece, rows).catch(error => refuse(file, piece, frame, error))
       if (reason !== undefined) skipped.push(`line ${piece.line}: ${firstLine(piece.text)} (${reason})`)
     }
+    if (frame.begun && !frame.ended)
+      throw cutOff(file, 'its last line is not "-- PostgreSQL database dump complete"')
     await client.query('reset all')
     await client.query('analyze')
     return { source: file, tables, rows: rows.count, seconds: (performance.now() - started) / 1_000, skipped }
@@ -55,9 +65,21 @@ export async function loadDump(connection: pg.ClientConfig, file: string, say: S
   }
 }
 
-async function refuseOtherFormats(file: string): Promise<void> {
-  if (!existsSync(file))
+function cutOff(file: string, fact: string): Refusal {
+  return new Refusal('DumpCutOff', `${file} ends too early: ${fact}`, 'copy or make the dump again')
+}
+
+/** @throws Refusal `NotADump` for what is not there, is a folder, a custom-format dump or no text at all */
+export async function refuseOtherFormats(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined)
+  if (!found)
     throw new Refusal('NotADump', `${file} does not exist`, 'give the path of a plain-format pg_dump file')
+  if (!found.isFile())
+    throw new Refusal(
+      'NotADump',
+      `${file} is a folder`,
+      `if it is a directory-format dump, turn it into plain format: pg_restore -f plain.sql ${file}`,
+    )
   const handle = await open(file)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0)
@@ -147,11 +169,14 @@ function firstLine(text: string): string {
   return (text.split('\n')[0] ?? '').slice(0, 100)
 }
 
-function refuse(file: string, piece: Piece, cause: unknown): never {
+function refuse(file: string, piece: Piece, { version }: Frame, cause: unknown): never {
+  if (cause instanceof UnendedCopy) throw cutOff(file, `line ${piece.line}: ${cause.message}`)
   throw new Refusal(
     'DumpRefused',
     `${file}, line ${piece.line}: ${sentence(cause)}, at: ${firstLine(piece.text)}`,
-    'load the dump into an empty database of the same PostgreSQL version by hand to see whether it is whole',
+    version === undefined
+      ? 'load the dump into an empty database of the same PostgreSQL version by hand to see whether it is whole'
+      : `the dump is of PostgreSQL ${version}: give the environment that engineVersion, or correct the statement`,
     { cause },
   )
 }

@@ -157,6 +157,7 @@ export async function* pieces(lines: AsyncIterable<string>): AsyncGenerator<Piec
       start = number + 1
     }
   }
+  // Without its semicolon: PostgreSQL says what is wrong with it, if anything is.
   if (scanner.rest() !== '') yield { kind: 'statement', text: scanner.rest(), line: start }
 }
 
@@ -166,4 +167,8 @@ async function* block(source: AsyncIterator<string>, counted: () => number): Asy
     if (next.value === '\\.') return
     yield next.value
   }
+  throw new UnendedCopy('the rows of this COPY have no end')
 }
+
+/** The file ended inside a COPY block. */
+export class UnendedCopy extends Error {}
