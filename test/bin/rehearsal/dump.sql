@@ -61,3 +61,7 @@ ALTER TABLE ONLY public.plain ADD CONSTRAINT plain_pkey PRIMARY KEY (id);
 INSERT INTO public.plain VALUES (4, 'in''serted; too');
 
 \unrestrict a1b2c3
+
+--
+-- PostgreSQL database dump complete
+--

@@ -75,10 +75,57 @@ test.each([
   ['create table t (a int);\nselect 1/0;\n', 'line 2: division by zero, at: select 1/0\nHINT:'],
   ["set client_encoding = 'LATIN1';", 'line 1: the dump is in LATIN1'],
   ['\\! rm -rf /\n', 'line 1: the psql command \\! cannot be run here'],
+  [
+    'create table t (a int);\nCOPY t (a) FROM stdin;\n1\n',
+    'ends too early: line 2: the rows of this COPY have no end\nHINT: copy or make the dump again',
+  ],
+  [
+    '-- PostgreSQL database dump\n\ncreate table t (a int);\n',
+    'ends too early: its last line is not "-- PostgreSQL database dump complete"\nHINT:',
+  ],
+  [
+    '-- Dumped from database version 99.1\nset of_the_future = on;\n',
+    'line 2: unrecognized configuration parameter "of_the_future", at: set of_the_future = on\nHINT: the dump is of PostgreSQL 99.1:',
+  ],
 ])('refuses %j with a sentence', async (content, wanted) => {
   const file = join(root, 'bad.sql')
   writeFileSync(file, content)
   await expect(openScenario({ connection: connection(), dumpFile: file }).load(quiet)).rejects.toThrow(wanted)
+})
+
+test.each([
+  ['nowhere.sql', 'nowhere.sql does not exist\nHINT: give the path of a plain-format pg_dump file'],
+  [
+    '.',
+    ' is a folder\nHINT: if it is a directory-format dump, turn it into plain format: pg_restore -f plain.sql ',
+  ],
+])('refuses %s, which is no file', async (name, wanted) => {
+  const dumpFile = join(root, name)
+  await expect(openScenario({ connection: connection(), dumpFile }).load(quiet)).rejects.toThrow(wanted)
+})
+
+test('an object whose owner may not create in its schema stays with the loading user', async () => {
+  await cluster.query(`create role loader login createrole password 'word'`)
+  await cluster.query(`alter database d${database} owner to loader`)
+  const file = join(root, 'owners.sql')
+  writeFileSync(
+    file,
+    `create schema app;\nalter schema app owner to first_owner;\ncreate table app.t (a int);
+alter table app.t owner to second_owner;\ninsert into app.t values (1);\n`,
+  )
+  const scenario = openScenario({
+    connection: { ...connection(), user: 'loader', password: 'word' },
+    dumpFile: file,
+  })
+  const reason = 'its owner in the dump may not create in that schema; the loading user keeps it'
+  expect((await scenario.load(quiet)).skipped).toEqual([
+    `line 4: alter table app.t owner to second_owner (${reason})`,
+  ])
+  expect(
+    await ask(
+      'select tableowner, (select count(*)::int from app.t) from pg_tables where schemaname = $$app$$',
+    ),
+  ).toEqual([['loader', 1]])
 })
 
 test('loads the commerce sample at the size asked for, writes, and deletes the largest table that nothing refers to', async () => {

@@ -107,16 +107,23 @@ async function run(client: pg.Client, piece: Piece, rows: { count: number }): Pr
   const encoding = /^set\s+client_encoding\s*(?:=|to)\s*'?([\w-]+)/i.exec(piece.text)?.[1]
   if (encoding !== undefined && !/^utf-?8$/i.test(encoding))
     throw new Error(`the dump is in ${encoding}, and only UTF8 is read here: make it with pg_dump -E UTF8`)
+  return tryStatement(client, piece.text, true)
+}
+
+async function tryStatement(
+  client: pg.Client,
+  text: string,
+  mayCreateRoles: boolean,
+): Promise<string | undefined> {
   try {
-    await client.query(piece.text)
+    await client.query(text)
     return undefined
   } catch (error) {
     const code = (error as { code?: string }).code ?? ''
-    const reason = HARMLESS[code]?.(piece.text)
+    const reason = HARMLESS[code]?.(text)
     if (reason !== undefined) return reason
-    if (code !== '42704' || !(await createRoles(client, piece.text))) throw error
-    await client.query(piece.text)
-    return undefined
+    if (code !== '42704' || !mayCreateRoles || !(await createRoles(client, text))) throw error
+    return tryStatement(client, text, false)
   }
 }
 
