@@ -135,8 +135,14 @@ export class Applier {
     await this.#answered()
     // What was planned for a table of one row scans it for ever, however it has grown.
     this.#send(this.#ask('discard plans'))
-    for (const [table, changes] of pending)
-      for (const group of changes.groups()) await this.#sendGroup(table, group)
+    for (const [table, changes] of pending) {
+      const send = async (groups: readonly Group[]) => {
+        for (const group of groups) await this.#sendGroup(table, group)
+      }
+      const together = () => send(changes.groups())
+      if (changes.mayCollide) await this.#orElse('gathered', together, () => send(changes.inOrder()))
+      else await together()
+    }
   }
 
   async #sendGroup(table: Table, group: Group): Promise<void> {
@@ -160,17 +166,28 @@ export class Applier {
   }
 
   /** One statement may update its rows in an order in which a constraint refuses one: then they go one by one. */
-  async #sendOrdered(table: Table, group: Group): Promise<void> {
-    await this.#answered()
-    await this.#client.query('savepoint together')
-    try {
-      await this.#run(table, group)
-    } catch (error) {
-      if (!isCollision(error)) throw error
-      await this.#client.query('rollback to savepoint together')
+  #sendOrdered(table: Table, group: Group): Promise<void> {
+    const each = async () => {
       for (const change of group.changes) this.#send(this.#run(table, { ...group, changes: [change] }))
     }
-    await this.#client.query('release savepoint together')
+    return this.#orElse('together', () => this.#run(table, group), each)
+  }
+
+  /** Tries the quick way; what a unique or an exclusion constraint refuses is taken back and goes the sure way. */
+  async #orElse(name: string, quick: () => Promise<void>, sure: () => Promise<void>): Promise<void> {
+    await this.#answered()
+    await this.#client.query(`savepoint ${name}`)
+    try {
+      await quick()
+      await this.#answered()
+    } catch (error) {
+      if (!isCollision(error)) throw error
+      this.#answers = []
+      await this.#client.query(`rollback to savepoint ${name}`)
+      await sure()
+      await this.#answered()
+    }
+    await this.#client.query(`release savepoint ${name}`)
   }
 
   async #run(table: Table, group: Group): Promise<void> {

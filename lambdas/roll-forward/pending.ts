@@ -12,7 +12,7 @@ export type Group = {
   readonly changes: RowChange[]
   /** Remove: how many rows like each change's `old` go. */
   readonly times?: readonly number[]
-  /** Another unique or an exclusion constraint may mind the order after all. */
+  /** Whether the order among them may count after all. */
   readonly minds: boolean
 }
 
@@ -23,6 +23,10 @@ export type Pending = {
   update(old: Tuple | undefined, row: Tuple): void
   /** In the order in which they must be sent. */
   groups(): Group[]
+  /** Whether a constraint may refuse them in that order; in the primary's it does not. */
+  readonly mayCollide: boolean
+  /** The same in the primary's order, in smaller groups. */
+  inOrder(): Group[]
 }
 
 export function pendingOf(table: Table): Pending {
@@ -31,6 +35,7 @@ export function pendingOf(table: Table): Pending {
     : new KeyedRows(
         table,
         table.key.map(column => column.index),
+        table.isExact,
       )
 }
 
@@ -38,12 +43,14 @@ export function pendingOf(table: Table): Pending {
 const KINDS = ['delete', 'update', 'insert'] as const
 type Kind = (typeof KINDS)[number]
 
+type Change = [kind: Kind, set: readonly number[], change: RowChange, touched: readonly string[]]
+
 type Keyed = Group & { readonly rank: number; readonly byKey: Map<string, number> }
 
 /**
- * Changes of rows that a key identifies. What happens to one key stays in order; where nothing but the key can collide,
- * changes of different keys gather in one statement however they were mixed, and an update of a row that is about to
- * be updated joins that one. Elsewhere only neighbours gather.
+ * Changes of rows that a key identifies. What happens to one key stays in order; changes of different keys gather in one
+ * statement however they were mixed, and an update of a row that is about to be updated joins that one. Another
+ * constraint than the key may refuse that, never make it wrong: then only neighbours gather.
  */
 class KeyedRows implements Pending {
   readonly #table: Table
@@ -51,11 +58,17 @@ class KeyedRows implements Pending {
   readonly #groups = new Map<string, Keyed>()
   /** The rank of each key's last change. */
   readonly #last = new Map<string, number>()
+  readonly #gathers: boolean
+  readonly mayCollide: boolean
+  /** All changes as they came, for the case that they do. */
+  readonly #log: Change[] = []
   #newest: Keyed | undefined
 
-  constructor(table: Table, key: readonly number[]) {
+  constructor(table: Table, key: readonly number[], gathers: boolean) {
     this.#table = table
     this.#key = key
+    this.#gathers = gathers
+    this.mayCollide = gathers && !table.isAlone
   }
 
   insert(row: Tuple): void {
@@ -78,6 +91,13 @@ class KeyedRows implements Pending {
     return [...this.#groups.values()].sort((a, b) => a.rank - b.rank)
   }
 
+  inOrder(): Group[] {
+    if (!this.mayCollide) return this.groups()
+    const neighbours = new KeyedRows(this.#table, this.#key, false)
+    for (const change of this.#log) neighbours.#add(...change)
+    return neighbours.groups()
+  }
+
   /**
    * Columns that an update gives a value. Not a TOAST value that did not change, which is not sent; not the key, unless
    * it changed; and an identity that is always generated only if it may have.
@@ -93,11 +113,12 @@ class KeyedRows implements Pending {
     })
   }
 
-  #add(kind: Kind, set: readonly number[], change: RowChange, touched: readonly string[]): void {
+  #add(...[kind, set, change, touched]: Change): void {
+    if (this.mayCollide) this.#log.push([kind, set, change, touched])
     const shape = `${kind} ${set.join()}`
     const [key = ''] = touched
     const last = Math.max(...touched.map(text => this.#last.get(text) ?? -1))
-    const earlier = this.#table.isFree && kind === 'update' ? this.#groups.get(`${last} ${shape}`) : undefined
+    const earlier = this.#gathers && kind === 'update' ? this.#groups.get(`${last} ${shape}`) : undefined
     const place = touched.length === 1 ? earlier?.byKey.get(key) : undefined
     if (earlier !== undefined && place !== undefined) {
       const first = earlier.changes[place]?.old ?? change.old
@@ -106,7 +127,7 @@ class KeyedRows implements Pending {
     }
     const rank = this.#rankFor(kind, shape, last)
     const id = `${rank} ${shape}`
-    const fresh: Keyed = { rank, kind, set, changes: [], byKey: new Map(), minds: !this.#table.isFree }
+    const fresh: Keyed = { rank, kind, set, changes: [], byKey: new Map(), minds: !this.#gathers }
     const group = this.#groups.get(id) ?? fresh
     this.#groups.set(id, group)
     this.#newest = group
@@ -119,7 +140,7 @@ class KeyedRows implements Pending {
   /** The first rank of this kind behind `last`; behind everything else too, or in the newest group, where order counts. */
   #rankFor(kind: Kind, shape: string, last: number): number {
     let behind = last
-    if (!this.#table.isFree && this.#newest !== undefined) {
+    if (!this.#gathers && this.#newest !== undefined) {
       const isSame = shape === `${this.#newest.kind} ${this.#newest.set.join()}`
       behind = Math.max(last, isSame ? this.#newest.rank - 1 : this.#newest.rank)
     }
@@ -140,6 +161,7 @@ class KeyedRows implements Pending {
  * is a part of one that was. A row that comes and goes again within is not sent at all.
  */
 class WholeRows implements Pending {
+  readonly mayCollide = false
   readonly #net = new Map<string, { readonly row: Tuple; times: number }>()
 
   insert(row: Tuple): void {
@@ -171,6 +193,10 @@ class WholeRows implements Pending {
     return [{ ...remove, times: removed.map(({ times }) => -times) }, insert].filter(
       group => group.changes.length > 0,
     )
+  }
+
+  inOrder(): Group[] {
+    return this.groups()
   }
 
   #count(row: Tuple, by: number): void {

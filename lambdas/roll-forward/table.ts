@@ -25,11 +25,10 @@ export type Table = {
   readonly columns: readonly TableColumn[]
   /** Undefined where only the whole row identifies a row. */
   readonly key: readonly KeyColumn[] | undefined
-  /**
-   * Nothing but the key can make two rows collide, and equal keys have equal text: changes of different keys may
-   * then change places.
-   */
-  readonly isFree: boolean
+  /** Equal keys have equal text: changes whose keys differ are of different rows. */
+  readonly isExact: boolean
+  /** Nothing but the key can make two rows collide: neither another unique nor an exclusion constraint. */
+  readonly isAlone: boolean
   /** Whether an index finds rows by the key. */
   readonly isIndexed: boolean
 }
@@ -105,8 +104,12 @@ export async function readTable(client: pg.Client, relation: Relation): Promise<
   const indexes: Index[] = rows[0].indexes
   const index = indexes.find(each => each.identifies && isIdentity(each, relation))
   const key = index ? keyOf(index, relation) : namedKey(relation)
-  const isFree = index?.exact === true && indexes.length === 1
-  return { relation, columns, key, isFree, isIndexed: index !== undefined }
+  return {
+    ...{ relation, columns, key },
+    isExact: index?.exact === true,
+    isAlone: indexes.every(each => each === index),
+    isIndexed: index !== undefined,
+  }
 }
 
 /** Whether an index is the one by which the stream names rows; where it sends whole rows, the primary key will do. */
