@@ -1,10 +1,11 @@
 import type pg from 'pg'
-import { Refusal, sentence } from '../runtime/failure.ts'
+import { sentence } from '../runtime/failure.ts'
 import type { Relation, Tuple } from '../runtime/segment/pgoutput.ts'
 import type { Placed } from '../runtime/segment/transactions.ts'
-import { type Group, type Pending, pendingOf } from './pending.ts'
+import { type Pending, pendingOf } from './pending.ts'
 import { PREFIX, type Recorded, RIGHTS, type SchemaChanges } from './schema-change.ts'
-import { quote, type Statement, statementOf, tableName, truncateTables } from './statement.ts'
+import { notApplied, Sender } from './sender.ts'
+import { quote, tableName, truncateTables } from './statement.ts'
 import { readTable, type Table } from './table.ts'
 
 /** Changes that wait at most; more only takes memory. */
@@ -12,12 +13,6 @@ const MOST_WAITING = 50_000
 
 /** Characters of values that wait at most. */
 const MOST_TEXT = 16_000_000
-
-/** Changes of one statement. */
-const ROWS = 5_000
-
-/** A unique or an exclusion constraint that one statement broke and the changes one by one may not. */
-const COLLISIONS = ['23505', '23P01']
 
 /**
  * Times, numbers and intervals must read as the archiver wrote them. Plans are made once, for tables that may have been
@@ -41,6 +36,10 @@ set enable_hashjoin = off;
 set enable_mergejoin = off;
 set jit = off`
 
+/** A change of the schema may read tables as it likes: for it the planner is free again, until its transaction's end or `off`. */
+const PLANNER = `select pg_catalog.set_config(name, $1, true)
+  from pg_catalog.unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) as name`
+
 /** Gives this session the right to write everywhere in the copy, without triggers, and a known form of text. */
 export async function prepareSession(client: pg.Client): Promise<void> {
   await client.query('select from holdfast.open_for_roll_forward()')
@@ -58,17 +57,18 @@ const nothingDone = (): Done => ({ rows: 0, schemaChanges: 0, leftOut: [] })
  */
 export class Applier {
   readonly #client: pg.Client
+  readonly #sender: Sender
   readonly #pending = new Map<Table, Pending>()
   #shapes = new WeakMap<Relation, Table>()
   #tables = new Map<string, Table>()
   #waiting = 0
   #text = 0
-  #answers: Promise<unknown>[] = []
   #done = nothingDone()
 
   /** `client` pipelines its statements; the transactions on it are the caller's. */
   constructor(client: pg.Client) {
     this.#client = client
+    this.#sender = new Sender(client)
   }
 
   /** One change of a transaction. @throws Refusal when the copy is not what the change continues. */
@@ -99,7 +99,7 @@ export class Applier {
   /** Resolves when everything so far was sent and answered as expected, with what was done since the last call. */
   async settle(): Promise<Done> {
     await this.#flush()
-    await this.#answered()
+    await this.#sender.answered()
     const done = this.#done
     this.#done = nothingDone()
     return done
@@ -132,108 +132,22 @@ export class Applier {
     this.#waiting = 0
     this.#text = 0
     if (pending.length === 0) return
-    await this.#answered()
+    await this.#sender.answered()
     // What was planned for a table of one row scans it for ever, however it has grown.
-    this.#send(this.#ask('discard plans'))
-    for (const [table, changes] of pending) {
-      const send = async (groups: readonly Group[]) => {
-        for (const group of groups) await this.#sendGroup(table, group)
-      }
-      const together = () => send(changes.groups())
-      if (changes.mayCollide) await this.#orElse('gathered', together, () => send(changes.inOrder()))
-      else await together()
-    }
-  }
-
-  async #sendGroup(table: Table, group: Group): Promise<void> {
-    if (group.kind === 'remove') return this.#sendScanning(table, group)
-    for (let from = 0; from < group.changes.length; from += ROWS) {
-      const part = { ...group, changes: group.changes.slice(from, from + ROWS) }
-      if (group.kind === 'update' && group.minds && part.changes.length > 1)
-        await this.#sendOrdered(table, part)
-      else if (group.kind !== 'insert' && !table.isIndexed) this.#sendScanning(table, part)
-      else this.#send(this.#run(table, part))
-    }
-  }
-
-  /** Without an index rows are found by looking at all of them, once for all changes: by a hash. */
-  #sendScanning(table: Table, group: Group): void {
-    this.#send(this.#ask('set enable_hashjoin = on'))
-    this.#send(this.#ask('set enable_nestloop = off'))
-    this.#send(this.#run(table, group))
-    this.#send(this.#ask('set enable_nestloop = on'))
-    this.#send(this.#ask('set enable_hashjoin = off'))
-  }
-
-  /** One statement may update its rows in an order in which a constraint refuses one: then they go one by one. */
-  #sendOrdered(table: Table, group: Group): Promise<void> {
-    const each = async () => {
-      for (const change of group.changes) this.#send(this.#run(table, { ...group, changes: [change] }))
-    }
-    return this.#orElse('together', () => this.#run(table, group), each)
-  }
-
-  /** Tries the quick way; what a unique or an exclusion constraint refuses is taken back and goes the sure way. */
-  async #orElse(name: string, quick: () => Promise<void>, sure: () => Promise<void>): Promise<void> {
-    await this.#answered()
-    await this.#client.query(`savepoint ${name}`)
-    try {
-      await quick()
-      await this.#answered()
-    } catch (error) {
-      if (!isCollision(error)) throw error
-      this.#answers = []
-      await this.#client.query(`rollback to savepoint ${name}`)
-      await sure()
-      await this.#answered()
-    }
-    await this.#client.query(`release savepoint ${name}`)
-  }
-
-  async #run(table: Table, group: Group): Promise<void> {
-    const statement = statementOf(table, group)
-    const rows = await this.#ask(statement.text, statement)
-    mustTouchEach(table, group, statement, rows)
-  }
-
-  async #ask(
-    text: string,
-    { name, values }: Partial<Statement> = {},
-  ): Promise<pg.QueryArrayResult<[string]>> {
-    try {
-      return await this.#client.query({
-        ...{ text, rowMode: 'array' },
-        ...(name && { name }),
-        ...(values && { values: [...values] }),
-      })
-    } catch (error) {
-      throw notApplied(text, error)
-    }
-  }
-
-  #send(work: Promise<unknown>): void {
-    // Looked at in `#answered`; until then nobody awaits it.
-    work.catch(() => {})
-    this.#answers.push(work)
-  }
-
-  /** In the order in which they were sent: behind the first failure all the others only say that there was one. */
-  async #answered(): Promise<void> {
-    const answers = this.#answers
-    this.#answers = []
-    for (const answer of answers) await answer
+    this.#sender.send('discard plans')
+    for (const [table, changes] of pending) await this.#sender.sendAll(table, changes)
   }
 
   /** The right to truncate comes with none of PostgreSQL's roles, only with the table: the owner does it. */
   async #truncate(statement: string): Promise<void> {
     await this.#flush()
     this.#done.rows++
-    this.#send(this.#ask('select holdfast.repeat_on_copy($1)', { values: [statement] }))
+    this.#sender.send('select holdfast.repeat_on_copy($1)', [statement])
   }
 
   async #changeSchema(recorded: Recorded, changes: SchemaChanges): Promise<void> {
     await this.#flush()
-    await this.#answered()
+    await this.#sender.answered()
     this.#shapes = new WeakMap()
     this.#tables = new Map()
     const replay = changes.replay(recorded)
@@ -251,6 +165,7 @@ export class Applier {
     const { path, may } = settings.rows[0]
     await this.#client.query('savepoint schema_change')
     try {
+      await this.#client.query(PLANNER, ['on'])
       if (replay.searchPath !== undefined)
         await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [replay.searchPath])
       if (may) {
@@ -259,6 +174,7 @@ export class Applier {
       } else await this.#client.query('select holdfast.repeat_on_copy($1)', [replay.text])
       await this.#client.query("select pg_catalog.set_config('role', 'none', true)")
       await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [path])
+      await this.#client.query(PLANNER, ['off'])
       await this.#client.query('release savepoint schema_change')
       this.#done.schemaChanges++
     } catch (error) {
@@ -267,52 +183,6 @@ export class Applier {
       this.#done.leftOut.push(`${recorded.tag}: ${sentence(error)}`)
     }
   }
-}
-
-/** @throws Refusal `RowMissing` unless each change found the row that it found on the primary, and no other. */
-function mustTouchEach(
-  table: Table,
-  group: Group,
-  statement: Statement,
-  answer: pg.QueryArrayResult<[string]>,
-): void {
-  const wanted = group.changes.length
-  if (!statement.answers) {
-    if (answer.rowCount !== wanted) throw rowMissing(table, group, `${answer.rowCount} of ${wanted} rows`)
-    return
-  }
-  const touched = new Array<number>(wanted).fill(0)
-  for (const [number] of answer.rows) touched[Number(number) - 1] = (touched[Number(number) - 1] ?? 0) + 1
-  const wrong = touched.findIndex((times, place) => times !== (group.times?.[place] ?? 1))
-  if (wrong < 0) return
-  const values = group.changes[wrong]?.old ?? []
-  const shown = (table.key?.map(column => column.index) ?? values.map((_, index) => index))
-    .map(index => `${table.columns[index]?.name} = ${values[index] ?? 'null'}`)
-    .join(', ')
-  throw rowMissing(table, group, `${touched[wrong]} rows with ${shown.slice(0, 300)}`)
-}
-
-function rowMissing(table: Table, group: Group, found: string): Refusal {
-  const kind = group.kind === 'remove' ? 'delete or update' : group.kind
-  return new Refusal(
-    'RowMissing',
-    `${kind} of ${tableName(table.relation)} found ${found} where the primary had each once`,
-    'the copy is not what the archive continues: compare it with the primary at the cut',
-  )
-}
-
-function notApplied(text: string, cause: unknown): Refusal {
-  return new Refusal(
-    'NotApplied',
-    `the copy refused a change of the primary: ${text.slice(0, 300)}`,
-    'the reason is PostgreSQL’s own, above; a change that the archive does not hold came before it',
-    { cause },
-  )
-}
-
-function isCollision(error: unknown): boolean {
-  const code = error instanceof Refusal ? (error.cause as { code?: string } | undefined)?.code : undefined
-  return code !== undefined && COLLISIONS.includes(code)
 }
 
 function lengthOf(tuple: Tuple): number {

@@ -2,18 +2,15 @@ import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
 import { type Lsn, parseLsn } from '../runtime/segment/lsn.ts'
 import { type Archive, readMessages, type Stored } from '../runtime/segment/store.ts'
-import { type Placed, placedChanges } from '../runtime/segment/transactions.ts'
-import { Applier, prepareSession } from './applier.ts'
+import { placedChanges } from '../runtime/segment/transactions.ts'
+import { prepareSession } from './applier.ts'
+import { Batch } from './batch.ts'
 import { BoundaryFinder } from './boundary.ts'
 import { segmentsFrom, segmentsUntil } from './history.ts'
-import { type Progress, prepareProgress, saveProgress } from './progress.ts'
+import { type Progress, prepareProgress } from './progress.ts'
 import type { ApplyRequest, Target } from './request.ts'
-import { PREFIX, SchemaChanges } from './schema-change.ts'
 import { setSequences } from './sequences.ts'
 import { fullXid, isVisible, parseSnapshot, type Snapshot } from './xid.ts'
-
-/** Row changes of one transaction on the copy: a batch ends with the first whole transaction past it. */
-const BATCH = 20_000
 
 export type ApplyOptions = {
   /** Two connections to the copy as the roll-forward; `writer` pipelines. Both are the caller's to end. */
@@ -109,82 +106,6 @@ function limitsOf(target: Target): Limits {
   if (target.kind === 'latest') return {}
   if (target.kind === 'lsn') return { lsn: parseLsn(target.lsn) }
   return { lsn: parseLsn(target.lsn), snapshot: parseSnapshot(target.snapshot) }
-}
-
-/** Gathers whole transactions into one transaction on the copy, with the progress that they make. */
-class Batch {
-  readonly #client: pg.Client
-  readonly #changes = new SchemaChanges()
-  readonly #before: number
-  #progress: Progress
-  readonly #applier: Applier
-  #isOpen = false
-  #hasSchemaChange = false
-
-  constructor(client: pg.Client, progress: Progress) {
-    this.#client = client
-    this.#progress = progress
-    this.#before = progress.transactions
-    this.#applier = new Applier(client)
-  }
-
-  /** Whether this call applied anything yet. */
-  get hasMoved(): boolean {
-    return this.#progress.transactions > this.#before
-  }
-
-  hasSeen(commit: Lsn): boolean {
-    return this.#progress.seen !== null && commit <= this.#progress.seen
-  }
-
-  noteBoundary(transaction: { commit: Lsn; at: string }): void {
-    const { commit, at } = transaction
-    this.#progress = { ...this.#progress, boundary: commit, boundaryAt: at, seen: commit }
-  }
-
-  async begin(): Promise<void> {
-    if (this.#isOpen) return
-    await this.#client.query('begin')
-    this.#isOpen = true
-  }
-
-  async apply(placed: Placed): Promise<void> {
-    const { change } = placed
-    if (change.kind === 'message' && change.prefix === PREFIX) this.#hasSchemaChange = true
-    await this.#applier.apply(placed, this.#changes)
-  }
-
-  async commit(placed: Placed): Promise<void> {
-    this.#progress = {
-      ...this.#progress,
-      seen: placed.commit,
-      applied: placed.commit,
-      appliedAt: placed.at,
-      transactions: this.#progress.transactions + 1,
-    }
-    // A new enum value may be used only after the commit that made it, as it was on the primary.
-    if (this.#hasSchemaChange || this.#applier.rows >= BATCH) await this.save()
-  }
-
-  get progress(): Progress {
-    return this.#progress
-  }
-
-  /** Commits what was applied so far, whole transactions all of them. */
-  async save(): Promise<void> {
-    if (!this.#isOpen) return
-    const done = await this.#applier.settle()
-    this.#progress = {
-      ...this.#progress,
-      rows: this.#progress.rows + done.rows,
-      schemaChanges: this.#progress.schemaChanges + done.schemaChanges,
-      leftOut: [...this.#progress.leftOut, ...done.leftOut],
-    }
-    await saveProgress(this.#client, this.#progress)
-    await this.#client.query('commit')
-    this.#isOpen = false
-    this.#hasSchemaChange = false
-  }
 }
 
 /** Where the copy surely reaches: the position of the newest heartbeat in it. */

@@ -147,6 +147,8 @@ const TAIL = [
   'create unlogged table forgotten (a int); insert into forgotten values (1)',
   'create temp table mine (a int primary key); insert into mine values (1); drop table mine',
   'create table gone (a int); insert into gone values (1); drop table gone',
+  // Nothing but a hash joins these in time.
+  'create table joined as select a.v, b.v as w from (select g % 1000 as k, g as v from generate_series(1, 30000) g) a join (select g as k, g as v from generate_series(1, 30000) g) b on a.k = b.k',
   'create view seen as select id from item; drop view seen',
   'truncate parent cascade',
 ]
