@@ -38,14 +38,42 @@ export async function compareWhole(
   )
   const settled = [...copy].filter(([bucket]) => keyOf(primary.get(bucket)) === keyOf(copy.get(bucket)))
   const equal = allEqual(settled.reduce((sum, [, bucket]) => sum + Number(bucket.count), 0))
-  const [theirs, mine] = await both(
-    rowsOf(lane.primary, whole.primary, whole.blocksPrimary, mask, differing),
-    rowsOf(lane.copy, whole.copy, whole.blocksCopy, mask, differing),
-  )
-  return {
-    counts: plus(equal, await judgeBag(lane, history, theirs, mine, whole.rewriter)),
-    digest: total(copy),
+  let counts = equal
+  for (const some of slices(differing, [primary, copy])) {
+    const [theirs, mine] = await both(
+      rowsOf(lane.primary, whole.primary, whole.blocksPrimary, mask, some),
+      rowsOf(lane.copy, whole.copy, whole.blocksCopy, mask, some),
+    )
+    counts = plus(counts, await judgeBag(lane, history, theirs, mine, whole.rewriter))
   }
+  return { counts, digest: total(copy) }
+}
+
+/** Rows that are held at once, some 300 bytes each: where every row of a large table changed, memory must not grow with it. */
+const ROWS_AT_ONCE = 500_000
+
+/**
+ * The buckets in groups of at most so many rows on both sides together, but at least one bucket; equal rows are in the
+ * same bucket.
+ */
+export function* slices(
+  buckets: readonly number[],
+  sides: readonly ReadonlyMap<number, { readonly count: bigint }>[],
+  most = ROWS_AT_ONCE,
+): Generator<number[]> {
+  let slice: number[] = []
+  let rows = 0
+  for (const bucket of buckets) {
+    const own = sides.reduce((sum, side) => sum + Number(side.get(bucket)?.count ?? 0), 0)
+    if (slice.length > 0 && rows + own > most) {
+      yield slice
+      slice = []
+      rows = 0
+    }
+    slice.push(bucket)
+    rows += own
+  }
+  if (slice.length > 0) yield slice
 }
 
 type Bucket = { count: bigint; sum0: bigint; sum1: bigint }
