@@ -10,18 +10,20 @@ const COLOURS = { pass: 'green', fail: 'red', unknown: 'yellow', skipped: 'gray'
 export function narrator(progress = new Progress()): (stages: readonly StageNews[]) => void {
   const told = new Set<string>()
   return stages => {
+    const running: string[] = []
     for (const stage of stages) {
       const { name, startedAt, endedAt, batches } = stage
       if (told.has(name)) continue
       const counted = batches === undefined ? '' : ` (${batches.done} of ${batches.all} batches)`
       if (!endedAt) {
-        progress.say(`  … ${name}${counted}`)
+        running.push(`${name}${counted}`)
         continue
       }
       told.add(name)
       const seconds = (endedAt.getTime() - startedAt.getTime()) / 1_000
       progress.done(`  ${paint('green', '·', process.stderr)} ${name.padEnd(12)} ${sayDuration(seconds)}`)
     }
+    if (running.length > 0) progress.say(`  … ${running.join(', ')}`)
   }
 }
 
