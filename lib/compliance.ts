@@ -257,15 +257,14 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
         wildcard('*'),
         ...inBoth(where => `arn:aws:rds:${where}:${account}:db:${COPY_PREFIX}${name}-*`),
         ...inBoth(where => `arn:aws:rds:${where}:${account}:snapshot:${COPY_PREFIX}${name}-*`),
-        ...inBoth(where => `arn:aws:rds:${where}:${account}:snapshot:rds:${name}-*`),
-        ...inBoth(where => `arn:aws:rds:${where}:${account}:snapshot:${name}-*`),
+        ...inBoth(where => `arn:aws:rds:${where}:${account}:snapshot:*`),
         ...inBoth(where => `arn:aws:rds:${where}:${account}:auto-backup:*`),
         ...inBoth(where => `arn:aws:rds:${where}:${account}:og:default:*`),
         ...inBoth(where => `arn:aws:lambda:${where}:${account}:function:${name}-*`),
       ],
       where: /recovery\/Functions\/\w+\/Role\/DefaultPolicy\/Resource$/,
       reason:
-        'Describing takes no resource; copies are known by the prefix of their name, and every change to one also asks for its tag.',
+        'Describing takes no resource; a snapshot is known by the tag of its environment; copies by the prefix of their name, and every change to one also asks for its tag.',
     },
   ]
 }
