@@ -10,7 +10,7 @@ import { freshAssembly } from '../bin/assembly.ts'
 import { stopTwin } from '../bin/commands/down.ts'
 import { type Deployment, openDeployment, type Place } from '../bin/drill/deployment.ts'
 import { bringUp, controlOf } from '../bin/twin-process.ts'
-import { partitionOf } from '../lib/names.ts'
+import { partitionOf } from '../config/regions.ts'
 import { callControl } from '../twin/control/client.ts'
 
 /** One message of CloudWatch as it came to the receiver. */

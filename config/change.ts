@@ -10,7 +10,7 @@ import {
 import { mustUpgradeInOrder } from './change/upgrade.ts'
 
 /** What only (before, after) can show, the worst first. */
-export const CHANGE_RULES: readonly ChangeRule[] = [
+const CHANGE_RULES: readonly ChangeRule[] = [
   mustNotBeRemoved,
   mustNotBeReplaced,
   mustNotBePromoted,

@@ -3,8 +3,9 @@ import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { type BucketPurpose, bucketArn, bucketName, keyAlias, partitionOf } from './names.ts'
+import { type BucketPurpose, bucketArn, bucketName, keyAlias } from './names.ts'
 
 export type BucketsProps = {
   readonly config: EnvironmentConfig

@@ -4,10 +4,11 @@ import type * as kms from 'aws-cdk-lib/aws-kms'
 import type * as rds from 'aws-cdk-lib/aws-rds'
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { retain } from './instance.ts'
-import { keyAlias, partitionOf } from './names.ts'
+import { keyAlias } from './names.ts'
 import type { Network } from './network.ts'
 
 // The transform that expands a hosted rotation into its function, in the version that rolls forward by itself.

@@ -2,8 +2,9 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import * as kms from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
+import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { evidenceKeyAlias, keyAlias, partitionOf } from './names.ts'
+import { evidenceKeyAlias, keyAlias } from './names.ts'
 
 export type KeysProps = { readonly config: EnvironmentConfig; readonly region: string }
 

@@ -1,14 +1,8 @@
+import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 
 /** What a bucket holds: change segments, snapshot exports, drill evidence, or the access logs of the other three. */
 export type BucketPurpose = 'segments' | 'exports' | 'evidence' | 'logs'
-
-/** The AWS partition that a region belongs to, e.g. `aws` or `aws-cn`. */
-export function partitionOf(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn'
-  if (region.startsWith('us-gov-')) return 'aws-us-gov'
-  return 'aws'
-}
 
 /** `<app>-<environment>-<part>`: a stack's name. */
 export function stackName(config: EnvironmentConfig, part: string): string {

@@ -1,4 +1,5 @@
 import * as iam from 'aws-cdk-lib/aws-iam'
+import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
 import { ACTIONS as BACKUP_VERIFICATION } from '../lambdas/backup-verification/names.ts'
@@ -8,7 +9,7 @@ import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
 import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
 import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
-import { bucketArn, connectArn, parameterGroup, partitionOf, productionIdentifiers, rdsArn } from './names.ts'
+import { bucketArn, connectArn, parameterGroup, productionIdentifiers, rdsArn } from './names.ts'
 
 const TAGGING = 'rds:AddTagsToResource'
 

@@ -2,7 +2,7 @@ import { ListSubscriptionsByTopicCommand, PublishCommand, SNSClient } from '@aws
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { topicName } from '../../lib/alarms/alarms.ts'
 import type { Severity } from '../../lib/alarms/row.ts'
-import { partitionOf } from '../../lib/names.ts'
+import { partitionOf } from '../../config/regions.ts'
 
 /** One topic and who hears it. */
 export type Route = {

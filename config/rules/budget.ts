@@ -2,9 +2,9 @@ import { INSTANCE_CLASSES } from '../classes.ts'
 import { estimateCost } from '../cost.ts'
 import type { CostLine } from '../cost-line.ts'
 import { UnknownPrice } from '../prices.ts'
+import { isRegion } from '../regions.ts'
 import type { EnvironmentConfig } from '../schema.ts'
 import { isCacheNode } from './instances.ts'
-import { isRegion } from './network.ts'
 import { type Rule, when } from './rule.ts'
 
 const mustBeEnough: Rule = config => {

@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts'
+import { isRegion, partitionOf } from '../regions.ts'
 import { LONGEST_SUBNET, SUBNET_BITS } from '../subnets.ts'
 import { type Rule, when } from './rule.ts'
 
@@ -96,11 +97,6 @@ const mustNotOverlap: Rule = ({ network }) => {
   )
 }
 
-/** Whether a text has the form of an AWS region's code. */
-export const isRegion = (text: string): boolean => REGION.test(text)
-
-const REGION = /^(af|ap|ca|eu|il|me|mx|sa|us|cn|us-gov)-(north|south|east|west|central)+-\d$/
-
 const mustBeRegions: Rule = config =>
   (['region', 'standbyRegion'] as const).flatMap(key =>
     when(
@@ -123,11 +119,11 @@ const mustBeTwoRegions: Rule = ({ region, standbyRegion }) =>
 
 const mustShareAPartition: Rule = ({ region, standbyRegion }) =>
   when(
-    partition(region) !== partition(standbyRegion),
+    partitionOf(region) !== partitionOf(standbyRegion),
     'standbyRegion',
     standbyRegion,
-    `backups and replicas cannot cross from partition ${partition(region)} to ${partition(standbyRegion)}`,
-    `choose a standby region in partition ${partition(region)}`,
+    `backups and replicas cannot cross from partition ${partitionOf(region)} to ${partitionOf(standbyRegion)}`,
+    `choose a standby region in partition ${partitionOf(region)}`,
   )
 
 const mustHaveZoneForGateway: Rule = ({ network }): Fault[] =>
@@ -141,11 +137,6 @@ const mustHaveZoneForGateway: Rule = ({ network }): Fault[] =>
 
 function contains(outer: Range, inner: Range): boolean {
   return inner.first >= outer.first && inner.first + inner.size <= outer.first + outer.size
-}
-
-function partition(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn'
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
 }
 
 /** Ranges, regions and gateways that AWS refuses, or that would make a failover impossible. */

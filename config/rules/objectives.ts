@@ -22,7 +22,7 @@ type Mechanism = {
  * lag (AWS Prescriptive Guidance, disaster recovery for RDS); the archive is read every minute; the vault copies
  * every six hours. A new instance takes minutes to create, whatever is restored into it: ten is the least claimed.
  */
-export function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefined {
+function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefined {
   const { database, standby, archive, vault } = config
   switch (mode) {
     case 'instance-loss':

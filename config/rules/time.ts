@@ -10,7 +10,7 @@ const LEAST_WINDOW = 30
 type Span = readonly [from: number, until: number]
 
 /** `hh:mm-hh:mm` as minutes of the day; `undefined` when it is none. */
-export function parseBackupWindow(text: string): Span | undefined {
+function parseBackupWindow(text: string): Span | undefined {
   const match = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
   if (!match) return undefined
   const [h1 = 0, m1 = 0, h2 = 0, m2 = 0] = match.slice(1).map(Number)
@@ -20,7 +20,7 @@ export function parseBackupWindow(text: string): Span | undefined {
 }
 
 /** `ddd:hh:mm-ddd:hh:mm` as minutes of the week; `undefined` when it is none. */
-export function parseMaintenanceWindow(text: string): Span | undefined {
+function parseMaintenanceWindow(text: string): Span | undefined {
   const match = /^([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)-([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
   if (!match) return undefined
   const minute = (day = '', hour = '', min = '') =>
