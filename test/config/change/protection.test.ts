@@ -1,0 +1,97 @@
+import { describe, expect, test } from '@jest/globals'
+import { changing, DB, dangers, resource } from './changing.ts'
+
+describe('a key', () => {
+  test('of a bucket is not changed, however deep it stands', () => {
+    const encrypted = (key: string) => ({
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: key } },
+        ],
+      },
+    })
+    expect(changing('AWS::S3::Bucket', encrypted('one'), encrypted('two'))).toEqual([
+      expect.objectContaining({
+        property: 'BucketEncryption',
+        consequence: expect.stringMatching(/another key/),
+      }),
+    ])
+  })
+
+  test('of a secret is not changed', () => {
+    expect(changing('AWS::SecretsManager::Secret', { KmsKeyId: 'one' }, { KmsKeyId: 'two' })).toHaveLength(1)
+  })
+
+  test('may be given to what had none', () => {
+    expect(changing('AWS::SecretsManager::Secret', {}, { KmsKeyId: 'two' })).toEqual([])
+  })
+
+  test('beside other changes of the same property is left alone', () => {
+    const encrypted = (algorithm: string) => ({
+      BucketEncryption: { Rules: [{ Algorithm: algorithm, KMSMasterKeyID: 'one' }] },
+    })
+    expect(changing('AWS::S3::Bucket', encrypted('a'), encrypted('b'))).toEqual([])
+  })
+})
+
+describe('protection', () => {
+  test.each<[string, string, unknown, unknown, RegExp]>([
+    [DB, 'DeletionProtection', true, false, /could be deleted/],
+    [DB, 'DeletionProtection', true, undefined, /could be deleted/],
+    [DB, 'DeleteAutomatedBackups', false, undefined, /take its automated backups with it/],
+    [DB, 'PubliclyAccessible', false, true, /on the internet/],
+    [DB, 'MultiAZ', true, false, /loses its second zone/],
+    [DB, 'EnableIAMDatabaseAuthentication', true, false, /locks out the heartbeat/],
+    [DB, 'ManageMasterUserPassword', undefined, true, /never have another read replica/],
+    [DB, 'BackupRetentionPeriod', 14, 7, /every recovery point older than 7 days/],
+    [DB, 'BackupRetentionPeriod', 14, 0, /loses every automated backup/],
+    [DB, 'AllocatedStorage', '200', '199', /cannot shrink from 200 to 199 GiB/],
+    [DB, 'MaxAllocatedStorage', 1_000, 500, /grow to 500 GiB/],
+    [DB, 'AutomaticBackupReplicationRegion', 'us-west-2', undefined, /stops copying its backups/],
+    [DB, 'AllocatedStorage', '200', '219', /a tenth more at least, which is 220/],
+    [
+      'AWS::S3::Bucket',
+      'VersioningConfiguration',
+      { Status: 'Enabled' },
+      { Status: 'Suspended' },
+      /older versions/,
+    ],
+    ['AWS::S3::Bucket', 'ObjectLockConfiguration', lock(365), lock(30), /30 days instead of 365/],
+    ['AWS::S3::Bucket', 'PublicAccessBlockConfiguration', { BlockPublicAcls: true }, {}, /to the public/],
+    [
+      'AWS::S3::Bucket',
+      'ReplicationConfiguration',
+      { Rules: [] },
+      undefined,
+      /copied to the other region no more/,
+    ],
+    ['AWS::Backup::BackupVault', 'LockConfiguration', { MinRetentionDays: 30 }, undefined, /fewer days/],
+    ['AWS::KMS::Key', 'EnableKeyRotation', true, false, /one secret for ever/],
+    ['AWS::KMS::Key', 'Enabled', true, false, /nothing encrypted with it can be read/],
+    ['AWS::KMS::Key', 'KeySpec', 'ECC_NIST_P256', 'RSA_2048', /KMS refuses/],
+    ['AWS::ElastiCache::ReplicationGroup', 'AutomaticFailoverEnabled', true, false, /fails over to nobody/],
+  ])('of %s is not weakened: %s from %p to %p', (type, name, from, to, consequence) => {
+    expect(changing(type, { [name]: from }, { [name]: to })).toEqual([
+      expect.objectContaining({ property: name, consequence: expect.stringMatching(consequence) }),
+    ])
+    // The way back is no danger, save where no change is allowed at all.
+    if (!['KeySpec', 'ManageMasterUserPassword', 'AllocatedStorage'].includes(name))
+      expect(changing(type, { [name]: to }, { [name]: from })).toEqual([])
+  })
+
+  test('of a policy is not weakened', () => {
+    const with_ = (UpdateReplacePolicy: string) => ({
+      It: resource('AWS::S3::Bucket', {}, { UpdateReplacePolicy }),
+    })
+    expect(dangers(with_('Retain'), with_('Delete'))[0]).toMatchObject({
+      property: 'UpdateReplacePolicy',
+      before: 'Retain',
+      after: 'Delete',
+    })
+    expect(dangers(with_('Delete'), with_('Retain'))).toEqual([])
+  })
+})
+
+function lock(Days: number) {
+  return { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days } } }
+}
