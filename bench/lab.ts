@@ -30,6 +30,8 @@ export type Lab = {
   backup(): Promise<BaseBackup>
   /** A copy recovered to a time in milliseconds, or to the end of the log as it is now. */
   restore(backup: BaseBackup, time?: number, settings?: Settings): Promise<Server>
+  /** A server that somebody else started, under this identifier; whoever started it stops it. */
+  around(cluster: Cluster, identifier: string): Server
   /** Ends all copies; the primary goes on. */
   stopCopies(): Promise<void>
   stop(server: Server): Promise<void>
@@ -92,6 +94,7 @@ export async function openLab(version: Version = 18, settings: Settings = {}): P
   return {
     folder,
     primary,
+    around: serverOf,
     backup: () => baseBackup(primary.cluster, join(folder, `backup-${Date.now()}`)),
     async restore(backup, time, more = {}) {
       await archiveNow(primary.cluster, archive, there => until('the archive', there).then(() => undefined))

@@ -1,9 +1,10 @@
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
+import type { ExamineAnswer } from '../../../lambdas/examine/request.ts'
 import { METRICS } from '../../../lambdas/restore-drill/names.ts'
 import { verifyChain } from '../../../lambdas/runtime/evidence/verify.ts'
 import { type Cloud, openCloud, SETTING } from './cloud.ts'
-import { examination, TABLE } from './examination.ts'
+import { examination, GOOD, MARK, TABLE } from './examination.ts'
 import { drillIn, verdicts } from './running.ts'
 
 let cloud: Cloud
@@ -342,6 +343,29 @@ test('two drills that end together take two places in the chain', async () => {
     .map(([name, text]) => ({ name, text: text.toString() }))
   expect(verifyChain(files, { whole: true })).toMatchObject({ verdict: 'pass', complete: true })
   expect(files).toHaveLength(2)
+})
+
+test('a replica that stands for the primary is waited for until it has replayed past the copy', async () => {
+  let looks = 0
+  const examine = examination({
+    mark: () => ({ ...MARK, recovering: true }),
+    cut: request => {
+      looks += 1
+      const answer = GOOD.cut(request) as ExamineAnswer<'cut'>
+      return { ...answer, referenceAhead: looks > 2 }
+    },
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('pass')
+  expect(looks).toBe(3)
+}, 30_000)
+
+test('on a replica no sentinel is committed: a moment ahead is refused before anything is restored', async () => {
+  const examine = examination({ mark: () => ({ ...MARK, recovering: true }) })
+  const { result } = await drillIn(cloud, { target: { kind: 'now' } }, examine)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toMatch(/shop-prod is a replica: nothing can be committed there/)
+  expect(verdicts(result)).toMatchObject({ canaries: 'unknown', restore: 'skipped' })
 })
 
 test('no evidence is chained to a head that was altered', async () => {

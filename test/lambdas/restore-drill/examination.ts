@@ -33,19 +33,23 @@ export const TABLE = {
   faults: [],
 }
 
-const GOOD: Required<Answers> = {
+/** Where the primary is. */
+export const MARK = {
+  checks: [good('mark.heartbeat')],
+  now: '2026-11-20T14:04:10.000000Z',
+  lsn: '0/6000000',
+  timeline: 1,
+  systemIdentifier: '7400000000000000001',
+  version: '18.4',
+  heartbeatAgeSeconds: 0.4,
+  heartbeatInstance: 'shop-prod',
+  recovering: false,
+}
+
+/** Answers of a copy that comes back. */
+export const GOOD: Required<Answers> = {
   canaries: () => ({ checks: [good('canaries.committed')], target: '2026-11-20T14:03:50Z', canaries: [] }),
-  mark: () => ({
-    checks: [good('mark.heartbeat')],
-    now: '2026-11-20T14:04:10.000000Z',
-    lsn: '0/6000000',
-    timeline: 1,
-    systemIdentifier: '7400000000000000001',
-    version: '18.4',
-    heartbeatAgeSeconds: 0.4,
-    heartbeatInstance: 'shop-prod',
-    recovering: false,
-  }),
+  mark: () => MARK,
   open: () => ({
     checks: [good('open.answers')],
     boundary: { nextXid: '900', exact: true, timeline: 2 },
