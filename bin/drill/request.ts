@@ -23,6 +23,12 @@ export function buildRequest(config: EnvironmentConfig, wishes: DrillWishes): Dr
       `${config.name} states no objective for ${mode}: there is nothing to hold a drill to`,
       `add objectives['${mode}'] to the environment`,
     )
+  if ((wishes.control === 'other-database') !== (wishes.controlSource !== undefined))
+    throw new Refusal(
+      'NoOtherDatabase',
+      'the control other-database and --control-source go together',
+      'name the instance that is restored instead of ours: --control other-database --control-source <instance>',
+    )
   return {
     mode,
     target:

@@ -10,19 +10,11 @@ export const NAMED = 10
 export type Fault = { readonly ctid: string; readonly xmin: string; readonly kind: FaultySort }
 
 /** What was counted in one piece of one table. Rows of the copy are equal, changed since, corrupt or foreign. */
-export type Counts = {
-  readonly rowsPrimary: number
-  readonly rowsCopy: number
-  readonly equal: number
-  readonly changedSince: number
-  readonly newSince: number
-  readonly lost: number
-  readonly corrupt: number
-  readonly foreign: number
-  readonly undated: number
-  /** The first few of the last four, one by one. */
-  readonly faults: readonly Fault[]
-}
+export type Counts = Pick<
+  TableResult,
+  | ('rowsPrimary' | 'rowsCopy' | 'equal' | 'changedSince' | 'newSince')
+  | ('lost' | 'corrupt' | 'foreign' | 'undated' | 'faults')
+>
 
 export const NOTHING: Counts = {
   rowsPrimary: 0,

@@ -23,6 +23,17 @@ test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z', '2026-02
   },
 )
 
+test('another database is a control only with its name', () => {
+  const wishes = { to: 'latest', region: 'home', requestedBy: 'a test', now: new Date() } as const
+  const config = loadEnvironment('prod')
+  const hint = 'HINT: name the instance that is restored instead of ours'
+  expect(() => buildRequest(config, { ...wishes, control: 'other-database' })).toThrow(hint)
+  expect(() => buildRequest(config, { ...wishes, controlSource: 'shop-other' })).toThrow(hint)
+  expect(
+    buildRequest(config, { ...wishes, control: 'other-database', controlSource: 'shop-other' }),
+  ).toMatchObject({ negativeControl: 'other-database', controlSource: 'shop-other' })
+})
+
 test('what is neither is refused', () => {
   expect(() => parseTarget('14:03')).toThrow('is no time and no snapshot')
 })
