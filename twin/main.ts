@@ -35,8 +35,11 @@ async function main(start: Start): Promise<void> {
     // What does not stop in time is ended by the guard.
     setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref()
     try {
-      await twin?.stop()
-      guard.dismiss()
+      // A twin that is still starting has parts that nobody can stop yet: the guard ends what they run.
+      if (twin) {
+        await twin.stop()
+        guard.dismiss()
+      }
     } catch (error) {
       log(`stopping failed: ${error instanceof Error ? error.stack : error}`)
       code = 1
