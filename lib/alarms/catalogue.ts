@@ -42,7 +42,7 @@ export function catalogue(config: EnvironmentConfig): Readonly<Record<Area, read
   const known = (made: AlarmRow) => ({
     ...made,
     causes: made.causes.filter(cause => regionOf.get(cause) === made.region),
-    needs: needOf(made),
+    needs: [...new Set([...made.needs, ...needOf(made)])],
   })
   return {
     recovery: areas.recovery.map(known),

@@ -46,6 +46,7 @@ function backupRows(config: EnvironmentConfig): AlarmRow[] {
       missing: 'ignore',
       summary: 'a backup is missing, too old, unlocked or not encrypted',
       derivation: 'every check must pass',
+      needs: ['grown-day'],
     }),
     row('backups-unknown', environment(VERIFICATION.unknown, 'Maximum'), {
       article: 'backups',
@@ -59,6 +60,7 @@ function backupRows(config: EnvironmentConfig): AlarmRow[] {
       summary: 'a question about the backups got no answer',
       derivation: 'an unknown backup is not a backup',
       causes: ['backups-failed'],
+      needs: ['grown-day'],
     }),
     row('backups-unverified', environment(VERIFICATION.verified, 'Maximum'), {
       article: 'backups',

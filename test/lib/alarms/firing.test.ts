@@ -154,7 +154,7 @@ test.each(rows.map(row => [row.id, row] as const))('%s treats silence as declare
 })
 
 const consequences = rows.filter(row => row.causes.length > 0)
-const young = rows.filter(row => row.needs.length > 0)
+const young = rows.filter(row => row.needs.length > 0 && row.missing === 'breaching')
 const metricsOf = ({ signal }: AlarmRow) =>
   signal.kind === 'math' ? Object.values(signal.metrics) : [signal.metric]
 const keys = (row: AlarmRow) =>
