@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Refusal } from '../lambdas/runtime/failure.ts'
 import { PROGRAM } from '../twin/main.ts'
 import { closedFolder, folderAt } from '../twin/state/folder.ts'
@@ -25,7 +25,10 @@ export type TargetOptions = { readonly target?: string; readonly env?: string }
  * account cannot reach, it is in the temporary folder instead. HOLDFAST_TWINS names another place.
  */
 export function twinRoot(environment: string): string {
-  return join(process.env.HOLDFAST_TWINS ?? defaultRoot(), environment)
+  const all = process.env.HOLDFAST_TWINS ? resolve(process.env.HOLDFAST_TWINS) : defaultRoot()
+  if (existsSync(all) && !statSync(all).isDirectory())
+    throw new Refusal('NotAFolder', `HOLDFAST_TWINS is ${all}, which is a file`, 'set it to a folder')
+  return join(all, environment)
 }
 
 function defaultRoot(): string {

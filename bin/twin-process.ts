@@ -57,9 +57,25 @@ async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) =>
     return await callControl<TypeCount[]>(controlOf(twin), 'deploy', asked, say)
   } catch (error) {
     const { message } = error as Error
+    // Postgrator has no name for it: a migration that this twin has applied is another one now.
+    const [changed] = message.match(/MD5 checksum failed for migration \[\w+\]/) ?? []
+    if (changed)
+      throw new Refusal(
+        'OlderTwin',
+        `this twin's database was made by other migrations than the sources have now (${changed})`,
+        `holdfast reset --env ${request.environment}, and then holdfast up --env ${request.environment}`,
+        { cause: error },
+      )
     if (message.includes('HINT:')) throw error
-    throw new Refusal('NotDeployed', message, `read ${folderAt(twin.root).log}`, { cause: error })
+    throw new Refusal('NotDeployed', message, stepAfter(message, twin.root), { cause: error })
   }
+}
+
+// What a person does about a failure that has no hint of its own.
+function stepAfter(message: string, root: string): string {
+  return message.includes('ENOSPC')
+    ? `make room on the disk of ${root}, or set HOLDFAST_TWINS to another one; holdfast up goes on from there`
+    : `read ${folderAt(root).log}`
 }
 
 /** How the control endpoint of a twin is reached. */
@@ -114,7 +130,9 @@ async function startTwinProcess(request: UpRequest, say: (text: string) => void)
       else
         reject(
           new Error(
-            message.failed.includes('HINT:') ? message.failed : `${message.failed}\nHINT: read ${folder.log}`,
+            message.failed.includes('HINT:')
+              ? message.failed
+              : `${message.failed}\nHINT: ${stepAfter(message.failed, root)}`,
           ),
         )
     })

