@@ -7,13 +7,25 @@ Examples:
   holdfast status
   holdfast status --env prod --watch
   holdfast status --env prod --target aws
+  holdfast status --all                   the twin's functions, buckets and drills as well
   holdfast status --check                 exit code 1 unless every drilled objective holds and none is exposed
   holdfast status --json | jq '.objectives[] | {mode, state, exposure}'
 
 States: holds (inside the objective and proven in time), exposed (would lose more than allowed now),
-unproven (no drill has passed in time), unknown (nobody can tell).`
+unproven (no drill has passed in time), unknown (nobody can tell).
+Columns: what the objective allows to lose and to take; what would be lost now, and by which means it would come
+back; the age of the newest proof, and how often one is due.
 
-type Options = { env?: string; target?: string; json?: boolean; watch?: boolean; check?: boolean }
+Exit codes: 0 looked, whatever it saw; 1 could not look, or, with --check, not every drilled objective holds.`
+
+type Options = {
+  env?: string
+  target?: string
+  json?: boolean
+  watch?: boolean
+  check?: boolean
+  all?: boolean
+}
 
 /** Seconds between two looks of `--watch`. */
 const EVERY = 5
@@ -27,6 +39,7 @@ export const register: Verb = program => {
     .option('--target <target>', 'twin or aws; a running twin when there is one')
     .option('--watch', `look again every ${EVERY} seconds`)
     .option('--check', 'exit code 1 unless every drilled objective holds and none is exposed or unknown')
+    .option('--all', 'everything that a twin is made of')
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
     .action(status)
@@ -36,7 +49,7 @@ async function status(options: Options): Promise<void> {
   const { openDeployment } = await import('../drill/deployment.ts')
   await using deployment = await openDeployment(options)
   for (;;) {
-    const seen = await look(deployment)
+    const seen = await look(deployment, options.all ?? false)
     if (options.json) console.log(JSON.stringify(seen.facts, null, 2))
     else console.log(`${options.watch && process.stdout.isTTY ? '\u001b[2J\u001b[H' : ''}${seen.screen}`)
     if (options.check) process.exitCode = seen.holds ? 0 : 1
@@ -47,37 +60,48 @@ async function status(options: Options): Promise<void> {
 
 type Deployment = Awaited<ReturnType<typeof import('../drill/deployment.ts')['openDeployment']>>
 
-async function look({ config, twin }: Deployment) {
+async function look({ config, twin }: Deployment, all: boolean) {
   const { objectiveStatuses } = await import('../status/objectives.ts')
   const { ringingAlarms } = await import('../status/figures.ts')
-  const { alarmTable, objectiveTable } = await import('../status/screen.ts')
+  const { answerOf } = await import('../status/answer.ts')
+  const { alarmList, objectiveTable } = await import('../status/screen.ts')
   const now = Date.now()
   const regions = [config.region, config.standbyRegion]
-  const [objectives, ...rings] = await Promise.all([
+  const [objectives, ...answers] = await Promise.all([
     objectiveStatuses(config, now),
-    ...regions.map(region => ringingAlarms(region, config.name)),
+    ...regions.map(region => answerOf(limit => ringingAlarms(region, config.name, limit))),
   ])
-  const alarms = rings.flat()
+  const alarms = answers.flatMap(({ value }) => value ?? [])
+  const silent = regions.filter((_, index) => answers[index]?.silence !== undefined)
   const where = twin ? `the twin at ${twin.endpoint}` : `account ${config.account}`
-  const details = twin ? await twinDetails(twin) : undefined
-  const title = `${paint('bold', config.name)}  ${where}, ${regions.join(' and ')}`
+  const details = twin ? await twinDetails(twin, all) : undefined
   return {
-    facts: { name: config.name, at: new Date(now).toISOString(), objectives, alarms, twin: details?.facts },
+    facts: {
+      name: config.name,
+      at: new Date(now).toISOString(),
+      objectives,
+      alarms,
+      silent,
+      twin: details?.facts,
+    },
     screen: [
-      title,
+      `${paint('bold', config.name)}  ${where}, ${regions.join(' and ')}`,
+      ...silent.map(region => paint('red', `${region} does not answer: what it alone knows is unknown`)),
       objectiveTable(objectives),
-      alarmTable(alarms),
+      alarmList(alarms, process.stdout.columns ?? 200),
       ...(details ? [details.screen] : []),
     ].join('\n\n'),
-    holds: objectives.every(
-      ({ state, proofEvery }) => state === 'holds' || (state === 'unproven' && proofEvery === undefined),
-    ),
+    holds:
+      silent.length === 0 &&
+      objectives.every(
+        ({ state, proofEvery }) => state === 'holds' || (state === 'unproven' && proofEvery === undefined),
+      ),
   }
 }
 
-async function twinDetails(twin: NonNullable<Deployment['twin']>) {
+async function twinDetails(twin: NonNullable<Deployment['twin']>, all: boolean) {
   const { askTwin } = await import('../twin-process.ts')
   const { twinScreen } = await import('../status/twin.ts')
   const facts = await askTwin<import('../../twin/control/status.ts').TwinStatus>(twin, 'status')
-  return { facts: { ...twin, credentials: undefined, ...facts }, screen: twinScreen(facts) }
+  return { facts: { ...twin, credentials: undefined, ...facts }, screen: twinScreen(facts, all) }
 }

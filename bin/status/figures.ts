@@ -15,11 +15,13 @@ const RECENT = 900
 /**
  * The newest value of each metric in that region; `undefined` where nothing was published lately, which is not zero.
  * @param now milliseconds since the epoch
+ * @param limit ends the question
  */
 export async function newestFigures(
   region: string,
   wanted: Wanted,
   now: number,
+  limit?: AbortSignal,
 ): Promise<Readonly<Record<string, number | undefined>>> {
   const names = Object.keys(wanted)
   if (names.length === 0) return {}
@@ -32,6 +34,7 @@ export async function newestFigures(
         ScanBy: 'TimestampDescending',
         MetricDataQueries: Object.values(wanted).map(queryOf),
       }),
+      { abortSignal: limit },
     )
     return Object.fromEntries(
       names.map((name, index) => [
@@ -66,7 +69,11 @@ export type Ringing = {
 }
 
 /** Alarms of this environment that ring in that region, those that speak to somebody only. */
-export async function ringingAlarms(region: string, prefix: string): Promise<readonly Ringing[]> {
+export async function ringingAlarms(
+  region: string,
+  prefix: string,
+  limit?: AbortSignal,
+): Promise<readonly Ringing[]> {
   const client = new CloudWatchClient({ region })
   try {
     const ringing: Ringing[] = []
@@ -79,6 +86,7 @@ export async function ringingAlarms(region: string, prefix: string): Promise<rea
           AlarmTypes: ['MetricAlarm', 'CompositeAlarm'],
           NextToken,
         }),
+        { abortSignal: limit },
       )
       for (const alarm of [...(page.MetricAlarms ?? []), ...(page.CompositeAlarms ?? [])])
         if ((alarm.AlarmActions ?? []).length > 0)

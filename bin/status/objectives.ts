@@ -4,6 +4,7 @@ import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import type { Metric } from '../../lib/alarms/row.ts'
+import { answerOf } from './answer.ts'
 import { newestFigures, type Wanted } from './figures.ts'
 
 /** One objective, how exposed it is now, and when it was last proven. Seconds; `undefined` means that nobody knows. */
@@ -74,14 +75,8 @@ function stateOf({
 }
 
 function mechanismOf(config: EnvironmentConfig, mode: Mode, best: string | undefined): string {
-  if (mode === 'instance-loss')
-    return config.database.multiAz ? 'Multi-AZ standby, synchronous' : 'crash recovery of one instance'
-  return (
-    best ??
-    chainsOf(config, mode)
-      .map(chain => chain.name)
-      .join(', ')
-  )
+  if (mode === 'instance-loss') return config.database.multiAz ? 'Multi-AZ standby' : 'crash recovery'
+  return best ?? chainsOf(config, mode)[0]?.name ?? 'nothing'
 }
 
 function chainsOf(config: EnvironmentConfig, mode: Mode): Chain[] {
@@ -144,7 +139,10 @@ async function figuresOf(
       })
   }
   const all = await Promise.all(
-    [...byRegion].map(([region, wanted]: [string, Wanted]) => newestFigures(region, wanted, now)),
+    [...byRegion].map(([region, wanted]: [string, Wanted]) =>
+      answerOf(limit => newestFigures(region, wanted, now, limit)),
+    ),
   )
-  return Object.assign({}, ...all) as Record<string, number | undefined>
+  // What a silent region would have said is unknown.
+  return Object.assign({}, ...all.map(({ value }) => value)) as Record<string, number | undefined>
 }

@@ -1,8 +1,8 @@
 import { ListSubscriptionsByTopicCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns'
+import { partitionOf } from '../../config/regions.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { topicName } from '../../lib/alarms/alarms.ts'
 import type { Severity } from '../../lib/alarms/row.ts'
-import { partitionOf } from '../../config/regions.ts'
 
 /** One topic and who hears it. */
 export type Route = {

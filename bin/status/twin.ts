@@ -1,17 +1,17 @@
 import type { TwinStatus } from '../../twin/control/status.ts'
 import { paint, table } from '../terminal.ts'
 
-/** What a running twin is made of at this moment, and what of it is real. */
-export function twinScreen(seen: TwinStatus): string {
-  return [
-    ...warningsOf(seen),
-    instanceTable(seen),
-    functionTable(seen),
-    ...executionTable(seen),
-    bucketTable(seen),
-    scheduleLine(seen),
-    countLine(seen),
-  ].join('\n\n')
+/** What a running twin is made of at this moment: its databases, and how much else; all of it when asked for. */
+export function twinScreen(seen: TwinStatus, all: boolean): string {
+  const rest = all
+    ? [functionTable(seen), ...executionTable(seen), bucketTable(seen), scheduleLine(seen), countLine(seen)]
+    : [scheduleLine(seen), summaryLine(seen)]
+  return [...warningsOf(seen), instanceTable(seen), ...rest].join('\n\n')
+}
+
+function summaryLine({ functions, buckets, executions }: TwinStatus): string {
+  const running = executions.filter(({ status }) => status === 'RUNNING').length
+  return `${functions.length} functions, ${buckets.length} buckets, ${running} drills under way: holdfast status --all`
 }
 
 function warningsOf({ faults, lostRegions }: TwinStatus): string[] {
@@ -24,12 +24,11 @@ function warningsOf({ faults, lostRegions }: TwinStatus): string[] {
 
 function instanceTable({ instances }: TwinStatus): string {
   return table(
-    ['instance', 'region', 'status', 'engine', 'address', 'follows', 'restorable until'],
+    ['instance', 'region', 'status', 'address', 'follows', 'until'],
     instances.map(instance => [
       instance.name,
       instance.region,
       paint(instance.status === 'available' ? 'green' : 'yellow', instance.status),
-      instance.engine,
       instance.address,
       instance.follows?.split(':').at(-1) ?? '',
       instance.restorable?.slice(11, 19) ?? '',

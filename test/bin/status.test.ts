@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { answerOf } from '../../bin/status/answer.ts'
 import { ringingAlarms } from '../../bin/status/figures.ts'
 import { objectiveStatuses } from '../../bin/status/objectives.ts'
-import { alarmTable, objectiveTable, spoken } from '../../bin/status/screen.ts'
+import { alarmList, objectiveTable, spoken } from '../../bin/status/screen.ts'
 import { parseConfig } from '../../config/parse.ts'
 import { prod } from '../../config/prod.ts'
 import { type CloudWatchService, createCloudWatch } from '../../twin/services/cloudwatch/service.ts'
@@ -170,22 +171,46 @@ test('only alarms of the environment that speak to somebody are shown, with thei
       article: 'docs/runbook.md#heartbeat',
     },
   ])
-  expect(stripVTControlCharacters(alarmTable(ringing))).toContain('docs/runbook.md#heartbeat')
-  expect(stripVTControlCharacters(alarmTable([]))).toBe('no alarm rings')
+  expect(stripVTControlCharacters(alarmList(ringing, 80))).toBe(
+    `shop-prod-heartbeat  ${HOME}  since 2026-11-20 12:00\n  the primary takes no writes.  docs/runbook.md#heartbeat`,
+  )
+  const long = ringing.map(alarm => ({ ...alarm, sentence: 'a word '.repeat(40) }))
+  for (const line of stripVTControlCharacters(alarmList(long, 80)).split('\n'))
+    expect(line.length).toBeLessThanOrEqual(80)
+  expect(stripVTControlCharacters(alarmList([], 80))).toBe('no alarm rings')
 })
+
+test('a region that does not answer is silent in time, and what only it knows is unknown', async () => {
+  const hang = new Promise<never>((_, reject) =>
+    setTimeout(reject, 60_000, new Error('asked too long')).unref(),
+  )
+  const asked = answerOf(limit =>
+    Promise.race([
+      hang,
+      new Promise<never>((_, reject) => limit.addEventListener('abort', () => reject(limit.reason))),
+    ]),
+  )
+  expect(await asked).toEqual({ silence: 'TimeoutError' })
+  const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+  expect(await answerOf(async () => Promise.reject(refused))).toEqual({ silence: 'ECONNREFUSED' })
+  await expect(answerOf(async () => Promise.reject(new TypeError('a bug')))).rejects.toThrow('a bug')
+}, 60_000)
 
 test('the screen says unknown and never in words', async () => {
   publish(HOME, 'ProofAgeSeconds', { Environment: 'shop-prod', Mode: 'bad-write', Region: HOME }, NOW / 1_000)
   const screen = stripVTControlCharacters(objectiveTable(await objectiveStatuses(config, NOW)))
   const line = screen.split('\n').find(text => text.startsWith('bad-write'))
-  expect(line).toMatch(/^bad-write +unknown +5m 0s +unknown +.*never, due every/)
+  expect(line).toMatch(/^bad-write +unknown +5m\/1h +unknown +.*never\/7d$/)
+  for (const row of screen.split('\n')) expect(row.length).toBeLessThanOrEqual(80)
 })
 
 test.each([
   [undefined, 'unknown'],
   [0, '0s'],
   [95, '1m 35s'],
+  [300, '5m'],
   [5_400, '1h 30m'],
+  [7_200, '2h'],
   [3 * DAY, '3d'],
   [NOW / 1_000, 'never'],
 ])('%s seconds are spoken as %s', (seconds, words) => expect(spoken(seconds)).toBe(words))
