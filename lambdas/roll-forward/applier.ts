@@ -5,7 +5,7 @@ import type { Placed } from '../runtime/segment/transactions.ts'
 import { type Pending, pendingOf } from './pending.ts'
 import { PREFIX, type Recorded, RIGHTS, type SchemaChanges } from './schema-change.ts'
 import { notApplied, Sender } from './sender.ts'
-import { quote, tableName, truncateTables } from './statement.ts'
+import { quote, tableName, triggersOff, triggersOn, truncateTables } from './statement.ts'
 import { readTable, type Table } from './table.ts'
 
 /** Changes that wait at most; more only takes memory. */
@@ -75,7 +75,7 @@ export class Applier {
   async apply(placed: Placed, changes: SchemaChanges): Promise<void> {
     const { change, relations } = placed
     const [relation] = relations
-    if (change.kind === 'truncate') await this.#truncate(truncateTables(relations, change))
+    if (change.kind === 'truncate') await this.#truncate(relations, change)
     else if (change.kind === 'message' && change.prefix === PREFIX)
       await this.#changeSchema(JSON.parse(change.content.toString('utf8')), changes)
     else if (relation === undefined) return
@@ -138,11 +138,20 @@ export class Applier {
     for (const [table, changes] of pending) await this.#sender.sendAll(table, changes)
   }
 
-  /** The right to truncate comes with none of PostgreSQL's roles, only with the table: the owner does it. */
-  async #truncate(statement: string): Promise<void> {
+  /** The right to truncate comes with none of PostgreSQL's roles, only with the table. */
+  async #truncate(
+    relations: readonly Relation[],
+    flags: { readonly cascade: boolean; readonly restart: boolean },
+  ): Promise<void> {
     await this.#flush()
     this.#done.rows++
-    this.#sender.send('select holdfast.repeat_on_copy($1)', [statement])
+    const tables: Table[] = []
+    for (const relation of relations) tables.push(await this.#tableOf(relation))
+    this.#sender.sendAsOwner(
+      ...tables.flatMap(triggersOff),
+      truncateTables(relations, flags),
+      ...tables.flatMap(triggersOn),
+    )
   }
 
   async #changeSchema(recorded: Recorded, changes: SchemaChanges): Promise<void> {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
 import type { Group, Pending } from './pending.ts'
-import { type Statement, statementOf, tableName } from './statement.ts'
+import { type Statement, statementOf, tableName, triggersOff, triggersOn } from './statement.ts'
 import type { Table } from './table.ts'
 
 /** Changes of one statement. */
@@ -36,14 +36,21 @@ export class Sender {
     for (const answer of answers) await answer
   }
 
+  /** A statement for which the roll-forward has no right: the owner of the database repeats it. */
+  sendAsOwner(...statements: string[]): void {
+    for (const statement of statements) this.send('select holdfast.repeat_on_copy($1)', [statement])
+  }
+
   /** All changes of a table that waited. */
   async sendAll(table: Table, changes: Pending): Promise<void> {
+    this.sendAsOwner(...triggersOff(table))
     const sendGroups = async (groups: readonly Group[]) => {
       for (const group of groups) await this.#sendGroup(table, group)
     }
     const together = () => sendGroups(changes.groups())
     if (changes.mayCollide) await this.#orElse('gathered', together, () => sendGroups(changes.inOrder()))
     else await together()
+    this.sendAsOwner(...triggersOn(table))
   }
 
   async #sendGroup(table: Table, group: Group): Promise<void> {

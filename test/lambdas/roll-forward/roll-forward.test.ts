@@ -93,6 +93,10 @@ create table watched (id int primary key, v text);
 create table log (what text);
 create function note() returns trigger language plpgsql as $$ begin insert into log values (tg_op); return new; end $$;
 create trigger noted after insert or update on watched for each row execute function note();
+create table followed (id int primary key);
+create trigger always_noted after insert on followed for each row execute function note();
+create trigger copy_noted after insert on followed for each row execute function note();
+alter table followed enable always trigger always_noted, enable replica trigger copy_noted;
 insert into item (id, v, big) select g, 'base', repeat(md5(g::text), 1000) from generate_series(1, 20) g;
 insert into heap select g % 3, '{"n":1}', 'ab' from generate_series(1, 9) g;
 insert into measure values ('2026-01-05', 1), ('2026-01-06', 2);
@@ -144,6 +148,7 @@ const TAIL = [
   'delete from parent where id = 2',
   "insert into watched values (1, 'fires a trigger')",
   'update watched set id = 2',
+  'insert into followed values (1)',
   'create unlogged table forgotten (a int); insert into forgotten values (1)',
   'create temp table mine (a int primary key); insert into mine values (1); drop table mine',
   'create table gone (a int); insert into gone values (1); drop table gone',
@@ -215,6 +220,9 @@ test('leaves out what was committed after the snapshot', async () => {
 test('fires no trigger and follows no foreign key on the copy', async () => {
   const primary = await rig.lab.primary.one('select count(*)::int as n from log')
   expect(await copy.one('select count(*)::int as n from log')).toEqual(primary)
+  const triggers =
+    "select string_agg(tgname || ' ' || tgenabled::text, ', ' order by tgname) as all from pg_trigger where tgrelid = 'followed'::regclass"
+  expect(await copy.one(triggers)).toEqual({ all: 'always_noted A, copy_noted R' })
 })
 
 test('puts the sequences where the primary had them', async () => {
