@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 /** The Lambdas, by the folder of each. */
 export const VERBS = [
@@ -68,6 +68,8 @@ async function compile(verbs: readonly string[]): Promise<ReadonlyMap<string, Ui
     legalComments: 'none',
     logLevel: 'error',
   })
+  // Its process would otherwise outlive a short synth by a moment.
+  await stop()
   return new Map(outputFiles.map(file => [file.path.slice(OUTPUT.length + 1, -'.js'.length), file.contents]))
 }
 
