@@ -5,9 +5,10 @@ import { rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { unprivileged } from '../../postgres/account.ts'
+import type { ProcessWatch } from '../../postgres/daemon.ts'
 import { findProgram } from '../../state/program.ts'
 import { type CacheGroup, nodeName } from './group.ts'
-import { type CacheNode, type NodeSettings, type ProcessWatch, startNode } from './node.ts'
+import { type CacheNode, type NodeSettings, startNode } from './node.ts'
 import { type Look, lagOf, type NodeSample, samplesOf } from './node-metrics.ts'
 
 /** The cache server of this machine, and undefined when it has none. */

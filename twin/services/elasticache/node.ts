@@ -1,20 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { makePrivateFolder, own, unprivileged } from '../../postgres/account.ts'
-import { socketFolder } from '../../postgres/cluster.ts'
-import { isAlive } from '../../postgres/processes.ts'
+import { type Daemon, type ProcessWatch, startDaemon, writeOwned } from '../../postgres/daemon.ts'
 
 /** Bytes that a node may hold, whatever its class would: a twin runs many. */
 export const NODE_BYTES = 67_108_864
@@ -38,19 +24,11 @@ export type NodeSettings = {
 }
 
 /** A running node. */
-export type CacheNode = {
-  readonly pid: number
+export type CacheNode = Daemon & {
   readonly settings: NodeSettings
-  readonly isRunning: () => boolean
   /** `INFO` by field. */
   readonly info: () => Promise<ReadonlyMap<string, string>>
-  readonly stop: () => Promise<void>
 }
-
-/** Told of the process, so that it does not outlive the twin. */
-export type ProcessWatch = { started(pid: number): void; ended(pid: number): void }
-
-const START_MS = 15_000
 
 /** The configuration as the server reads it. */
 export function renderNode(settings: NodeSettings, socket: string): string {
@@ -113,79 +91,26 @@ export async function startNode(
   watch?: ProcessWatch,
 ): Promise<CacheNode> {
   const { dir, certificate } = settings
-  const socket = socketFolder(dir)
-  await endStray(dir)
-  rmSync(socket, { recursive: true, force: true })
-  makePrivateFolder(dir)
-  makePrivateFolder(socket)
-  if (certificate) {
-    write(join(dir, 'server.pem'), certificate.cert)
-    write(join(dir, 'server-key.pem'), certificate.key)
-    write(join(dir, 'ca.pem'), certificate.ca)
-  }
-  write(join(dir, 'users.acl'), renderUsers(settings))
-  write(join(dir, 'node.conf'), renderNode(settings, socket))
-  const log = openSync(join(dir, 'node.log'), 'w', 0o600)
-  const child = spawn(program, [join(dir, 'node.conf')], {
-    ...unprivileged(),
-    stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-    cwd: dir,
-  })
-  closeSync(log)
-  const node = nodeOf(child, settings, socket, watch)
-  try {
-    await untilAnswers(node)
-  } catch (error) {
-    await node.stop()
-    const said = readFileSync(join(dir, 'node.log'), 'utf8').slice(-2_000)
-    throw new Error(`${(error as Error).message}\n${said}`, { cause: error })
-  }
-  return node
-}
-
-function nodeOf(
-  child: ChildProcess,
-  settings: NodeSettings,
-  socket: string,
-  watch: ProcessWatch | undefined,
-): CacheNode {
-  const pid = child.pid ?? -1
-  const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null
-  const exited = new Promise<void>(resolve => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  }).then(() => {
-    if (pid > 0) watch?.ended(pid)
-  })
-  if (pid > 0) watch?.started(pid)
-  return {
-    pid,
-    settings,
-    isRunning,
-    info: () => readInfo(join(socket, 'node.sock'), settings.keeperPassword),
-    stop: async () => {
-      if (isRunning()) child.kill('SIGTERM')
-      const hurry = setTimeout(() => child.kill('SIGKILL'), 5_000)
-      await exited
-      clearTimeout(hurry)
-      rmSync(socket, { recursive: true, force: true })
+  const info = (socket: string) => readInfo(join(socket, 'node.sock'), settings.keeperPassword)
+  const daemon = await startDaemon({
+    title: 'the cache node',
+    program,
+    dir,
+    name: 'node',
+    configuration: 'node.conf',
+    configure: socket => {
+      if (certificate) {
+        writeOwned(join(dir, 'server.pem'), certificate.cert)
+        writeOwned(join(dir, 'server-key.pem'), certificate.key)
+        writeOwned(join(dir, 'ca.pem'), certificate.ca)
+      }
+      writeOwned(join(dir, 'users.acl'), renderUsers(settings))
+      writeOwned(join(dir, 'node.conf'), renderNode(settings, socket))
     },
-  }
-}
-
-async function untilAnswers(node: CacheNode): Promise<void> {
-  const deadline = Date.now() + START_MS
-  for (;;) {
-    if (!node.isRunning()) throw new Error('the cache node ended while it started')
-    try {
-      await node.info()
-      return
-    } catch (error) {
-      if (Date.now() > deadline) throw new Error('the cache node did not answer in time', { cause: error })
-    }
-    await sleep(20)
-  }
+    ask: info,
+    watch,
+  })
+  return { ...daemon, settings, info: () => info(daemon.socket) }
 }
 
 /** Asks over the private socket, in the protocol's inline form, and reads until the server hangs up. */
@@ -206,31 +131,4 @@ async function readInfo(socket: string, password: string): Promise<ReadonlyMap<s
   )
   if (!fields.has('used_memory')) throw new Error(`the cache node answered ${text.slice(0, 200)}`)
   return fields
-}
-
-function write(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600 })
-  own(file)
-}
-
-/** A node that outlived the twin that started it would keep the port: it ends first. */
-async function endStray(dir: string): Promise<void> {
-  const file = join(dir, 'node.pid')
-  if (!existsSync(file)) return
-  const pid = Number(readFileSync(file, 'utf8'))
-  if (Number.isInteger(pid) && pid > 1 && isAlive(pid) && worksIn(pid, dir)) {
-    process.kill(pid, 'SIGKILL')
-    while (isAlive(pid)) await sleep(10)
-  }
-  rmSync(file, { force: true })
-}
-
-/** The number may have gone to another program since. */
-function worksIn(pid: number, dir: string): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dir)
-  } catch {
-    // No such process, or no /proc: what cannot be told to be ours is left alone.
-    return false
-  }
 }

@@ -1,11 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { makePrivateFolder, own, unprivileged } from '../../postgres/account.ts'
-import { SOCKET_PORT, socketFolder } from '../../postgres/cluster.ts'
-import { isAlive } from '../../postgres/processes.ts'
+import { SOCKET_PORT } from '../../postgres/cluster.ts'
+import { type Daemon, type ProcessWatch, startDaemon, writeOwned } from '../../postgres/daemon.ts'
 
 /** What a PgBouncer is told. */
 export type PoolSettings = {
@@ -24,26 +20,16 @@ export type PoolSettings = {
 }
 
 /** A running PgBouncer, reached through a private socket. */
-export type Pooler = {
-  readonly pid: number
-  readonly socket: string
+export type Pooler = Omit<Daemon, 'reload'> & {
   readonly port: number
-  readonly isRunning: () => boolean
-  /** Settles when the process has ended, for whatever reason. */
-  readonly exited: Promise<void>
   /** Writes new settings and has the process read them; clients stay. */
   readonly reload: (settings: PoolSettings) => void
   /** Rows of a `SHOW` of its admin console. */
   readonly show: (what: 'POOLS' | 'STATS' | 'VERSION') => Promise<Record<string, unknown>[]>
-  readonly stop: () => Promise<void>
 }
-
-/** Told of the process, so that it does not outlive the twin. */
-export type ProcessWatch = { started(pid: number): void; ended(pid: number): void }
 
 // Nobody enters as this user: the twin's endpoints turn it away before anything is behind them.
 const ADMIN = 'rdsadmin'
-const START_MS = 15_000
 const MAX_CLIENTS = 2_000
 
 // PgBouncer's own quoting: a line is one connection string, and only the quote itself is doubled.
@@ -91,69 +77,28 @@ export async function startPooler(
   settings: PoolSettings,
   watch?: ProcessWatch,
 ): Promise<Pooler> {
-  const socket = socketFolder(dir)
-  await endStray(dir)
-  rmSync(socket, { recursive: true, force: true })
-  makePrivateFolder(dir)
-  makePrivateFolder(socket)
-  const configure = (now: PoolSettings) => {
-    write(join(dir, 'pgbouncer.ini'), renderPool(dir, socket, now))
-    write(join(dir, 'users.txt'), renderUsers([ADMIN, ...now.users]))
+  const configure = (socket: string, now: PoolSettings) => {
+    writeOwned(join(dir, 'pgbouncer.ini'), renderPool(dir, socket, now))
+    writeOwned(join(dir, 'users.txt'), renderUsers([ADMIN, ...now.users]))
   }
-  configure(settings)
-  const log = openSync(join(dir, 'pgbouncer.log'), 'w', 0o600)
-  const child = spawn(program, [join(dir, 'pgbouncer.ini')], {
-    ...unprivileged(),
-    stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-    cwd: dir,
+  const daemon = await startDaemon({
+    title: 'PgBouncer',
+    program,
+    dir,
+    name: 'pgbouncer',
+    configuration: 'pgbouncer.ini',
+    configure: socket => configure(socket, settings),
+    ask: socket => ask(socket, 'SHOW VERSION'),
+    watch,
   })
-  closeSync(log)
-  const pooler = poolerOf(child, socket, configure, watch)
-  try {
-    await untilAnswers(pooler)
-  } catch (error) {
-    await pooler.stop()
-    const said = readFileSync(join(dir, 'pgbouncer.log'), 'utf8').slice(-2_000)
-    throw new Error(`${(error as Error).message}\n${said}`, { cause: error })
-  }
-  return pooler
-}
-
-function poolerOf(
-  child: ChildProcess,
-  socket: string,
-  configure: (settings: PoolSettings) => void,
-  watch: ProcessWatch | undefined,
-): Pooler {
-  const pid = child.pid ?? -1
-  const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null
-  const exited = new Promise<void>(resolve => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  }).then(() => {
-    if (pid > 0) watch?.ended(pid)
-  })
-  if (pid > 0) watch?.started(pid)
   return {
-    pid,
-    socket,
+    ...daemon,
     port: SOCKET_PORT,
-    isRunning,
-    exited,
-    reload: settings => {
-      configure(settings)
-      if (isRunning()) child.kill('SIGHUP')
+    reload: now => {
+      configure(daemon.socket, now)
+      daemon.reload()
     },
-    show: what => ask(socket, `SHOW ${what}`),
-    stop: async () => {
-      // TERM ends it at once and drops the clients: whoever is cut off was cut off at the endpoint already.
-      if (isRunning()) child.kill('SIGTERM')
-      const hurry = setTimeout(() => child.kill('SIGKILL'), 5_000)
-      await exited
-      clearTimeout(hurry)
-      rmSync(socket, { recursive: true, force: true })
-    },
+    show: what => ask(daemon.socket, `SHOW ${what}`),
   }
 }
 
@@ -173,47 +118,5 @@ async function ask(socket: string, statement: string): Promise<Record<string, un
     return (await client.query(statement)).rows
   } finally {
     await client.end()
-  }
-}
-
-async function untilAnswers(pooler: Pooler): Promise<void> {
-  const deadline = Date.now() + START_MS
-  for (;;) {
-    if (!pooler.isRunning()) throw new Error('PgBouncer ended while it started')
-    try {
-      await pooler.show('VERSION')
-      return
-    } catch (error) {
-      if (Date.now() > deadline)
-        throw new Error('the console of PgBouncer did not answer in time', { cause: error })
-    }
-    await sleep(20)
-  }
-}
-
-function write(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600 })
-  own(file)
-}
-
-/** A PgBouncer that outlived the twin that started it would keep the socket: it ends first. */
-async function endStray(dir: string): Promise<void> {
-  const file = join(dir, 'pgbouncer.pid')
-  if (!existsSync(file)) return
-  const pid = Number(readFileSync(file, 'utf8'))
-  if (Number.isInteger(pid) && pid > 1 && isAlive(pid) && isOurs(pid, dir)) {
-    process.kill(pid, 'SIGKILL')
-    while (isAlive(pid)) await sleep(10)
-  }
-  rmSync(file, { force: true })
-}
-
-/** The number may have gone to another program since. */
-function isOurs(pid: number, dir: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir)
-  } catch {
-    // No such process, or no /proc: what cannot be told to be ours is left alone.
-    return false
   }
 }
