@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs'
 import { faultVerbs } from './control/fault-verbs.ts'
 import { scheduleVerbs } from './control/schedule-verbs.ts'
 import type { Verb } from './control/server.ts'
@@ -7,10 +6,11 @@ import type { StackRecord } from './deploy/deployer.ts'
 import { type EventSubscription, subscribersOf } from './deploy/provision/event-subscriptions.ts'
 import type { Stored } from './deploy/provisioner.ts'
 import type { ProvisionerDeps } from './deploy/provisioners.ts'
-import { type Authorizer, allowEverything, createAuthorizer } from './iam/authorizer.ts'
+import type { Authorizer } from './iam/authorizer.ts'
 import { createIdentities, type Identities, type Identity } from './iam/identities.ts'
 import { createRoles, type ManagedPolicyRecord, type RoleRecord } from './iam/roles.ts'
 import { apiOver, dynamicOver } from './in-process.ts'
+import { judgeOver } from './judge.ts'
 import { invokeQuestion, Lambda } from './lambda/lambda.ts'
 import { deployedStacks, eventMessage, isAlarmCalm } from './notices.ts'
 import { openerFor, type TwinOptions } from './options.ts'
@@ -18,6 +18,7 @@ import { openAuthority } from './postgres/authority.ts'
 import { BACKUP_SERVICE, snapshotsOver } from './recovery-points.ts'
 import { createBackup } from './services/backup/service.ts'
 import { createCloudFormation } from './services/cloudformation/service.ts'
+import type { Sample } from './services/cloudwatch/series.ts'
 import { createCloudWatch } from './services/cloudwatch/service.ts'
 import { createElastiCache } from './services/elasticache/service.ts'
 import { createIam } from './services/iam/service.ts'
@@ -34,7 +35,7 @@ import { createSns } from './services/sns/service.ts'
 import { createSsm } from './services/ssm/service.ts'
 import { createSts } from './services/sts/service.ts'
 import type { Collection } from './state/collection.ts'
-import { type Call, type Question, type Service, WireError } from './wire/call.ts'
+import type { Service } from './wire/call.ts'
 import { createFaults, type Faults } from './wire/faults.ts'
 
 /** A twin's parts, put together. */
@@ -59,6 +60,8 @@ export type Composition = ProvisionerDeps & {
 
 const ALARM_TICK_MS = 10_000
 
+type Measured = Omit<Sample, 'at' | 'values' | 'resolution'> & { readonly value: number }
+
 /** Puts the parts of a twin together, each on what it left in the folder. */
 export async function composeServices(
   options: TwinOptions,
@@ -78,49 +81,27 @@ export async function composeServices(
   let endpoint = ''
   let ticking: NodeJS.Timeout | undefined
 
-  const authorizer: Authorizer = options.noIam
-    ? allowEverything
-    : createAuthorizer({
-        roles,
-        account,
-        clock,
-        resourcePolicies: {
-          s3: arn => s3.policyOf(arn),
-          kms: arn => kms.policyOf(arn),
-          sns: arn => sns.policyOf(arn),
-          secretsmanager: arn => secrets.policyOf(arn),
-          backup: arn => backup.policyOf(arn),
-        },
-        onDenial: denial => {
-          appendFileSync(
-            folder.denials,
-            `${JSON.stringify({ at: new Date(clock()).toISOString(), ...denial })}\n`,
-          )
-          log(
-            `denied: ${denial.message}${denial.missing ? `; missing ${JSON.stringify(denial.missing)}` : ''}`,
-          )
-        },
-      })
-  const may = (call: Call, question: Question) => {
-    try {
-      authorizer.authorize(call, [question])
-      return true
-    } catch (error) {
-      if (error instanceof WireError) return false
-      throw error
-    }
-  }
-  const allowsRole = (role: string, question: Question, region: string) =>
-    authorizer.allowsRole(role, question, region).allowed
-  const judge = (role: string, region: string, question: Question) => {
-    if (!allowsRole(role, question, region))
-      throw new WireError(
-        'AccessDeniedException',
-        `User: ${role} is not authorized to perform: ${question.action} on resource: ${question.resource}`,
-        403,
-      )
-  }
-
+  const {
+    authorizer,
+    may,
+    allowsRole,
+    demand: judge,
+  } = judgeOver(
+    options,
+    {
+      roles,
+      account,
+      clock,
+      resourcePolicies: {
+        s3: arn => s3.policyOf(arn),
+        kms: arn => kms.policyOf(arn),
+        sns: arn => sns.policyOf(arn),
+        secretsmanager: arn => secrets.policyOf(arn),
+        backup: arn => backup.policyOf(arn),
+      },
+    },
+    log,
+  )
   const lost = new Set<string>()
   const isReachable = (region: string) => !lost.has(region)
   const kms = createKms(base('kms'))
@@ -156,6 +137,18 @@ export async function composeServices(
     act: ({ actionArn, alarmArn, region, subject, message }) =>
       notify('cloudwatch.amazonaws.com', actionArn, region, alarmArn, { subject, body: message }),
   })
+  // One value of one minute, as AWS's services publish about themselves.
+  const measured = ({ region, namespace, name, dimensions, value, unit }: Measured) =>
+    cloudwatch.put({
+      region,
+      namespace,
+      name,
+      dimensions,
+      unit,
+      at: clock(),
+      values: [[value, 1]],
+      resolution: 60,
+    })
   const logs = createLogs({ ...base('logs'), dir: folder.of('logs-data'), onLine: cloudwatch.ingest })
   const route53 = createRoute53({
     ...base('route53'),
@@ -172,17 +165,7 @@ export async function composeServices(
     root: folder.root,
     certificate: authority.server,
     watch: options.guard,
-    emitMetric: ({ region, namespace, name, dimensions, value, unit }) =>
-      cloudwatch.put({
-        region,
-        namespace,
-        name,
-        dimensions,
-        unit,
-        at: clock(),
-        values: [[value, 1]],
-        resolution: 60,
-      }),
+    emitMetric: measured,
     log,
   })
   const subscriptions = deployed<EventSubscription>('event-subscriptions')
@@ -252,17 +235,7 @@ export async function composeServices(
       })
       return ARN
     },
-    emitMetric: ({ region, namespace, name, dimensions, value, unit }) =>
-      cloudwatch.put({
-        region,
-        namespace,
-        name,
-        dimensions,
-        unit,
-        at: clock(),
-        values: [[value, 1]],
-        resolution: 60,
-      }),
+    emitMetric: measured,
     emitEvent: event => {
       for (const { topicArn, name } of subscribersOf(subscriptions, event))
         void notify('events.rds.amazonaws.com', topicArn, event.region, event.sourceArn, {
@@ -288,16 +261,12 @@ export async function composeServices(
     },
     onLine: (region, logGroup, stream, message) =>
       logs.append(region, logGroup, stream, [{ at: clock(), message }]),
-    putMetric: (region, functionName, { name, value, unit }) =>
-      cloudwatch.put({
+    putMetric: (region, functionName, metric) =>
+      measured({
+        ...metric,
         region,
         namespace: 'AWS/Lambda',
-        name,
         dimensions: { FunctionName: functionName },
-        unit,
-        at: clock(),
-        values: [[value, 1]],
-        resolution: 60,
       }),
     watch: options.guard,
     judge,
@@ -376,7 +345,7 @@ export async function composeServices(
       'pass-minutes': ({ minutes }: { minutes: number }) => cloudwatch.pass(minutes),
       // For tests and for finding out what a role may: its key, as its functions have it.
       'key-of-role': ({ role }: { role: string }) => {
-        const arn = role.startsWith('arn:') ? role : roleNamed(roles.records.values(), role)
+        const { arn } = role.startsWith('arn:') ? { arn: role } : roles.named(role)
         const { principal, secretAccessKey } = identities.forRole(arn)
         return { roleArn: arn, accessKeyId: principal.accessKeyId, secretAccessKey }
       },
@@ -409,14 +378,4 @@ export async function composeServices(
       s3.close()
     },
   }
-}
-
-function roleNamed(roles: readonly RoleRecord[], part: string): string {
-  const found = roles.filter(role => role.name.includes(part))
-  const [only, ...others] = found
-  if (!only || others.length > 0)
-    throw new Error(
-      `${found.length} roles have ${part} in their name\nHINT: there are ${roles.map(role => role.name).join(', ')}`,
-    )
-  return only.arn
 }

@@ -38,6 +38,8 @@ export type Roles = {
   /** Checks every document before it is kept: a policy that IAM would refuse is refused here, too. */
   put(role: RoleRecord): void
   putManaged(policy: ManagedPolicyRecord): void
+  /** The one role with this in its name, for a person who does not know the rest of it. */
+  named(part: string): RoleRecord
   /** Undefined for a role that is not there. */
   policiesOf(roleArn: string): RolePolicies | undefined
 }
@@ -73,6 +75,14 @@ export function createRoles(
       parsePolicy(policy.name, policy.document)
       managed.set(policy.arn, policy)
       parsed.clear()
+    },
+    named: part => {
+      const all = records.values()
+      const [only, ...others] = all.filter(role => role.name.includes(part))
+      if (only && others.length === 0) return only
+      throw new Error(
+        `${only ? others.length + 1 : 0} roles have ${part} in their name\nHINT: there are ${all.map(role => role.name).join(', ')}`,
+      )
     },
     policiesOf: roleArn => {
       const role = records.get(roleArn)
