@@ -6,8 +6,10 @@ import {
 } from '@aws-sdk/client-lambda'
 import {
   AddTagsToResourceCommand,
+  CreateDBSnapshotCommand,
   DescribeDBInstancesCommand,
   DescribeDBSnapshotsCommand,
+  waitUntilDBSnapshotAvailable,
 } from '@aws-sdk/client-rds'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { readHistory } from '../../../bin/drill/follow.ts'
@@ -115,8 +117,22 @@ async function records(): Promise<number> {
   return files.length
 }
 
+test('a snapshot that somebody made by hand is restored and proven', async () => {
+  const snapshot = { DBSnapshotIdentifier: 'by-hand' }
+  await twin.rds.send(new CreateDBSnapshotCommand({ ...snapshot, DBInstanceIdentifier: 'shop-dev' }))
+  await waitUntilDBSnapshotAvailable(
+    { client: twin.rds, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+    snapshot,
+  )
+  const result = await twin.drill({ target: { kind: 'snapshot', identifier: 'by-hand' } })
+  expect(result.sentence).toMatch(/^It comes back: /)
+  expect(result).toMatchObject({ verdict: 'pass', measured: { coverage: 1 } })
+}, 300_000)
+
 test('a backup from before Holdfast was there lets nobody in, and the drill says so', async () => {
-  const { DBSnapshots = [] } = await twin.rds.send(new DescribeDBSnapshotsCommand({}))
+  const { DBSnapshots = [] } = await twin.rds.send(
+    new DescribeDBSnapshotsCommand({ SnapshotType: 'automated' }),
+  )
   const identifier = DBSnapshots[0]?.DBSnapshotIdentifier ?? ''
   const result = await twin.drill({ target: { kind: 'snapshot', identifier } })
   expect(result.verdict).toBe('unknown')
