@@ -59,7 +59,7 @@ function endedSince(ended: number, began: number): string[] {
     .sort()
 }
 
-/** Whether the instance's metric has spoken of a minute since then. */
+/** Whether the instance's metric, which was silent then, has spoken since. */
 async function heard(MetricName: string, since: number): Promise<boolean> {
   const { region, name } = lab.deployment.config
   const client = new CloudWatchClient({ region })
@@ -69,7 +69,7 @@ async function heard(MetricName: string, since: number): Promise<boolean> {
         Namespace: NAMESPACE,
         MetricName,
         Dimensions: [{ Name: 'Instance', Value: name }],
-        StartTime: new Date(Math.ceil(since / MINUTES) * MINUTES),
+        StartTime: new Date(Math.floor(since / MINUTES) * MINUTES),
         EndTime: new Date(Date.now() + MINUTES),
         Period: 60,
         Statistics: ['SampleCount'],
@@ -81,10 +81,9 @@ async function heard(MetricName: string, since: number): Promise<boolean> {
   }
 }
 
-/** A whole run of each that runs every minute has begun and ended since then. */
-async function everyoneWasHeard(since: number): Promise<void> {
-  for (const metric of ['HeartbeatsWritten', 'ArchiveSecondsBehind'])
-    await until(() => heard(metric, since), 200)
+/** Waits until each of these metrics has spoken again. */
+async function untilHeard(since: number, ...metrics: string[]): Promise<void> {
+  for (const metric of metrics) await until(() => heard(metric, since), 200)
 }
 
 /** Every time that an alarm with a page began to ring, in both regions. */
@@ -110,7 +109,7 @@ async function rang(): Promise<string[]> {
 test(
   'a new environment pages nobody in its first three quarters of an hour',
   async () => {
-    await everyoneWasHeard(began)
+    await untilHeard(began, 'HeartbeatsWritten', 'ArchiveSecondsBehind')
     await lab.pass(45)
     expect(await rang()).toEqual([])
   },
@@ -154,7 +153,7 @@ test(
 
     const ended = Date.now()
     for (const fault of all) await fault.end()
-    await lab.invoke('home', 'ArchiverArn', { seconds: 1 })
+    await untilHeard(ended, 'ArchiveSecondsBehind')
     // The databases' own figures come every minute.
     await wait(Math.max(0, 65_000 - (Date.now() - ended)))
     await lab.pass(20)
@@ -179,7 +178,7 @@ test(
 
     const ended = Date.now()
     await fault.end()
-    await Promise.all([lab.invoke('home', 'HeartbeatArn'), lab.invoke('home', 'ArchiverArn', { seconds: 1 })])
+    await untilHeard(ended, 'HeartbeatsWritten', 'ArchiveSecondsBehind')
     await lab.pass(20)
     await untilPaged(lab, { alarm: alarmOf(fault), state: 'OK', since: ended, seconds: 20 })
     expect(endedSince(ended, since)).toEqual(['shop-prod-heartbeat'])
