@@ -104,4 +104,23 @@ describe('S3', () => {
       ChecksumType: 'COMPOSITE',
     })
   })
+
+  test('completes no upload over an object that must not be there', async () => {
+    const at = { Bucket, Key: 'only-once' }
+    const upload = async () => {
+      const { UploadId } = await account.s3.send(new s3.CreateMultipartUploadCommand(at))
+      const { ETag } = await account.s3.send(
+        new s3.UploadPartCommand({ ...at, UploadId, PartNumber: 1, Body: 'content' }),
+      )
+      return account.s3.send(
+        new s3.CompleteMultipartUploadCommand({
+          ...at,
+          UploadId,
+          MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] },
+          IfNoneMatch: '*',
+        }),
+      )
+    }
+    expect([await code(upload()), await code(upload())]).toEqual(['no error', 'PreconditionFailed'])
+  })
 })
