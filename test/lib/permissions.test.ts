@@ -45,7 +45,9 @@ describe('restore-drill', () => {
   test('restores nothing without the drill tag, and into no other name', () => {
     expect(may('rds:RestoreDBInstanceToPointInTime', COPY)).toBe('not allowed')
     expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:shop-prod-2`, TAGGING)).toBe('not allowed')
-    expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:pg:shop-prod-postgres18`, TAGGING)).toBe('not allowed')
+    expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:pg:shop-prod-postgres18`, TAGGING)).toBe(
+      'not allowed',
+    )
     expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:drill-shop-staging-1`, TAGGING)).toBe(
       'not allowed',
     )
