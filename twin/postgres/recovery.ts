@@ -72,11 +72,11 @@ function recoverySettings(archive: string | undefined, target: RecoveryTarget): 
 }
 
 /**
- * Waits until a cluster in recovery is a primary: its lock file says `ready` then, and `standby` before. Asking the
- * server itself would cost it a process each time.
+ * Waits until a cluster in recovery is a primary: its lock file says `ready` then, and `standby` before, as long as
+ * nobody may query it meanwhile. Asking the server itself would cost it a process each time.
  * @throws StartFailure when it ends instead
  */
-export async function untilPromoted(cluster: Cluster, deadline: number): Promise<void> {
+async function untilPromoted(cluster: Cluster, deadline: number): Promise<void> {
   for (;;) {
     if (!cluster.isRunning()) throw new StartFailure('PostgreSQL ended before its recovery did')
     if (statusOf(cluster).startsWith('ready')) return

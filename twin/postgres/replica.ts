@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { own } from './account.ts'
 import { baseBackup } from './base-backup.ts'
-import { type Cluster, startCluster } from './cluster.ts'
-import { untilPromoted } from './recovery.ts'
+import { type Cluster, StartFailure, startCluster } from './cluster.ts'
 import type { Settings } from './settings.ts'
 
 export type ReplicaOptions = {
@@ -55,8 +54,13 @@ export async function startReplica(
   })
 }
 
-/** Ends the recovery of a standby: it becomes a primary on a new timeline, with all that it received. */
+/**
+ * Ends the recovery of a standby and returns when it takes writes: a primary on a new timeline, with all that it
+ * received. The server's own wait is asked for, since its lock file says `ready` of a hot standby, too.
+ * @throws StartFailure when it is no primary after `timeout` milliseconds
+ */
 export async function promote(cluster: Cluster, timeout = 60_000): Promise<void> {
-  await cluster.query('select pg_catalog.pg_promote(false)')
-  await untilPromoted(cluster, Date.now() + timeout)
+  const seconds = Math.ceil(timeout / 1_000)
+  const [row] = await cluster.query('select pg_catalog.pg_promote(true, $1) as done', [seconds])
+  if (row?.done !== true) throw new StartFailure(`the standby was no primary after ${seconds} s`)
 }
