@@ -46,7 +46,7 @@ export type Composition = ProvisionerDeps & {
   readonly faults: Faults
   readonly resources: Collection<Stored>
   readonly stacks: Collection<StackRecord>
-  readonly dynamic: (region: string, service: string, reference: string) => Promise<string>
+  readonly dynamic: ReturnType<typeof dynamicOver>
   readonly clock: () => number
   readonly caFile: string
   readonly verbs: Readonly<Record<string, Verb>>

@@ -22,12 +22,13 @@ export function apiOver(services: readonly Service[], account: string, principal
 
 /**
  * Looks up `{{resolve:…}}` as CloudFormation does: `secretsmanager:<id>:SecretString:<key>:<stage>:<version>` and
- * `ssm:<name>:<version>`.
+ * `ssm:<name>:<version>`. A secret that nobody made is one that people keep in the account: the twin makes a stand-in
+ * and says so, where CloudFormation would find the real one.
  */
 export function dynamicOver(
   api: Api,
-): (region: string, service: string, reference: string) => Promise<string> {
-  return async (region, service, reference) => {
+): (region: string, service: string, reference: string, say: (text: string) => void) => Promise<string> {
+  return async (region, service, reference, say) => {
     if (service === 'ssm') {
       const [Name] = reference.split(/:(?=\d+$)/)
       const { Parameter } = await api('ssm', region, 'GetParameter', { Name })
@@ -41,10 +42,30 @@ export function dynamicOver(
     // The secret may be named by its ARN, which holds colons itself.
     const [, id, key] =
       reference.match(/^(arn:(?:[^:]*:){5}[^:]*|[^:]*)(?::SecretString(?::([^:]*))?.*)?$/) ?? []
-    const { SecretString } = await api('secretsmanager', region, 'GetSecretValue', { SecretId: id })
+    const read = () => api('secretsmanager', region, 'GetSecretValue', { SecretId: id })
+    const { SecretString } = await read().catch(async error => {
+      if (key || error.code !== 'ResourceNotFoundException') throw error
+      await standIn(api, region, String(id), say)
+      return read()
+    })
     if (!key) return String(SecretString)
     const value = (JSON.parse(SecretString) as Record<string, unknown>)[key]
     if (value === undefined) throw new Error(`secret ${id} has no ${key}`)
     return String(value)
   }
+}
+
+/** Makes the secret that a person keeps in a real account. */
+async function standIn(api: Api, region: string, name: string, say: (text: string) => void): Promise<void> {
+  try {
+    await api('secretsmanager', region, 'CreateSecret', {
+      Name: name,
+      SecretString: 'https://stand-in.invalid/',
+    })
+  } catch (error) {
+    // Another resource needed it in the same moment.
+    if ((error as { code?: string }).code === 'ResourceExistsException') return
+    throw error
+  }
+  say(`secret ${name} in ${region} is not of this assembly: an address that does not exist stands in for it`)
 }

@@ -84,18 +84,20 @@ export async function startTwin(options: TwinOptions, onStop: () => void = () =>
 }
 
 function deployerOf(composition: Composition, log: (text: string) => void) {
-  return (say: (text: string) => void) =>
-    new Deployer({
+  return (tell: (text: string) => void) => {
+    const say = (text: string) => {
+      log(text)
+      tell(text)
+    }
+    return new Deployer({
       provisioners: provisioners(composition),
       resources: composition.resources,
       stacks: composition.stacks,
-      dynamic: composition.dynamic,
-      say: text => {
-        log(text)
-        say(text)
-      },
+      dynamic: (...reference) => composition.dynamic(...reference, say),
+      say,
       clock: composition.clock,
     })
+  }
 }
 
 function refuseForeign(assembly: Assembly, account: string): void {

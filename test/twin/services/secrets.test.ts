@@ -1,6 +1,7 @@
 import * as secrets from '@aws-sdk/client-secrets-manager'
 import * as ssm from '@aws-sdk/client-ssm'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { apiOver, dynamicOver } from '../../../twin/in-process.ts'
 import { createKms, type KmsService } from '../../../twin/services/kms/service.ts'
 import {
   createSecretsManager,
@@ -135,6 +136,33 @@ describe('a secret', () => {
     expect(await code(value('gone'))).toBe('InvalidRequestException')
     await client.send(new secrets.RestoreSecretCommand({ SecretId: 'gone' }))
     expect(await value('gone')).toBe('x')
+  })
+
+  test('that nobody made has a stand-in once it is referred to whole, and it is said', async () => {
+    const said: string[] = []
+    const principal = { accessKeyId: 'x', roleArn: 'arn:aws:iam::111111111111:root', arn: 'x' }
+    const dynamic = dynamicOver(apiOver([service.service, kms.service], '111111111111', principal))
+    const resolve = (reference: string) =>
+      dynamic('eu-west-1', 'secretsmanager', reference, text => said.push(text))
+    const both = await Promise.all([
+      resolve('shop/prod/pager:SecretString:::'),
+      resolve('shop/prod/pager:SecretString:::'),
+    ])
+    expect(both).toEqual(['https://stand-in.invalid/', 'https://stand-in.invalid/'])
+    expect(said).toEqual([
+      'secret shop/prod/pager in eu-west-1 is not of this assembly: an address that does not exist stands in for it',
+    ])
+    await client.send(
+      new secrets.PutSecretValueCommand({
+        SecretId: 'shop/prod/pager',
+        SecretString: 'https://pager.example/',
+      }),
+    )
+    expect(await resolve('shop/prod/pager:SecretString:::')).toBe('https://pager.example/')
+    // A key was asked of it: whoever wrote the template expects a secret of the assembly.
+    await expect(resolve('shop/prod/owner:SecretString:password::')).rejects.toMatchObject({
+      code: 'ResourceNotFoundException',
+    })
   })
 
   test('under a disabled key is closed', async () => {
