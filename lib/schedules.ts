@@ -41,7 +41,7 @@ export class Schedules extends Construct {
     this.#role.addToPolicy(
       new iam.PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [props.target] }),
     )
-    return new scheduler.CfnSchedule(this, id, {
+    const schedule = new scheduler.CfnSchedule(this, id, {
       groupName: this.#group.ref,
       description: props.description,
       scheduleExpression: props.expression,
@@ -55,5 +55,8 @@ export class Schedules extends Construct {
         retryPolicy: { maximumRetryAttempts: props.retries ?? 0, maximumEventAgeInSeconds: 3_600 },
       },
     })
+    // A rate starts the moment it exists: without the role's policy its first run would be refused.
+    schedule.node.addDependency(this.#role)
+    return schedule
   }
 }
