@@ -12,7 +12,7 @@ export const PATIENCE_SECONDS = 900
  * (`now` is chosen with the sentinels, a snapshot brings its time).
  * @param room seconds at the old end of the window that may expire while the drill runs
  * @param draw a number from 0 (inclusive) to 1 (exclusive), for `random`
- * @throws Refusal `ImpossibleTime`
+ * @throws Refusal `NothingRestorable`, `ImpossibleTime`
  */
 export function chooseMoment(
   target: DrillTarget,
@@ -29,6 +29,12 @@ export function chooseMoment(
     )
   const first = Math.ceil(window.earliest / 1_000) * 1_000
   const last = Math.floor(window.latest / 1_000) * 1_000
+  if (last < first)
+    throw new Refusal(
+      'NothingRestorable',
+      `the restorable window holds no whole second yet: it begins at ${new Date(window.earliest).toISOString()} and ends at ${new Date(window.latest).toISOString()}`,
+      'the first backup has only just ended: ask again in five minutes',
+    )
   if (target.kind === 'latest') return last
   if (target.kind === 'random') {
     // A young window has no room to spare: the whole of it then, and hold says what may expire.

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RDSClient } from '@aws-sdk/client-rds'
+import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds'
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import pg from 'pg'
 import { stopTwin } from '../../../bin/commands/down.ts'
@@ -37,6 +37,7 @@ export async function openStandingTwin() {
   const lambda = deployment.lambda('home')
   const rds = new RDSClient({ region: deployment.region('home') })
   await fill(deployment)
+  await untilRestorable(rds, Date.now())
   const functionArn = await deployment.output('home', 'RestoreDrillArn')
   const control = <T>(verb: string, input: unknown = {}) => callControl<T>(controlOf(twin), verb, input)
   return {
@@ -87,5 +88,14 @@ async function fill(deployment: Deployment): Promise<void> {
     while ((await count()) < archived + 3) await sleep(200)
   } finally {
     await client.end()
+  }
+}
+
+/** The log is shipped with a delay: what was written is restored only once that moment is in the window. */
+async function untilRestorable(rds: RDSClient, moment: number): Promise<void> {
+  for (;;) {
+    const { DBInstances = [] } = await rds.send(new DescribeDBInstancesCommand({}))
+    if ((DBInstances[0]?.LatestRestorableTime?.getTime() ?? 0) > moment + 1_000) return
+    await sleep(200)
   }
 }

@@ -43,6 +43,17 @@ test('a source without a window is refused', () => {
   expect(() => chooseMoment({ kind: 'latest' }, null, 1, 0)).toThrow('no restorable window')
 })
 
+test('a window that has only just begun is refused, not undercut', () => {
+  const young = {
+    earliest: Date.parse('2026-11-20T14:04:00.300Z'),
+    latest: Date.parse('2026-11-20T14:04:00.900Z'),
+  }
+  for (const target of [{ kind: 'latest' }, { kind: 'random' }] as const)
+    expect(() => chooseMoment(target, young, 1, 0)).toThrow(
+      'the restorable window holds no whole second yet: it begins at 2026-11-20T14:04:00.300Z and ends at 2026-11-20T14:04:00.900Z',
+    )
+})
+
 test('a snapshot and a marked moment have no moment of their own', () => {
   expect(at({ kind: 'snapshot', identifier: 'x' })).toBeNull()
   expect(at({ kind: 'now' })).toBeNull()
