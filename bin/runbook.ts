@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseConfig } from '../config/parse.ts'
 import { prod } from '../config/prod.ts'
-import { articleRows, writeFacts } from '../lib/alarms/runbook.ts'
+import { articleFacts, writeFacts } from '../lib/alarms/runbook.ts'
 
 const FILE = new URL('../docs/runbook.md', import.meta.url)
 
 // One function stands for all: their bounds differ by their timeout alone.
-const rows = articleRows(parseConfig(prod), [{ verb: 'migrate', timeout: 900 }])
-writeFileSync(FILE, writeFacts(readFileSync(FILE, 'utf8'), rows))
+const facts = articleFacts(parseConfig(prod), [{ verb: 'migrate', timeout: 900 }])
+writeFileSync(FILE, writeFacts(readFileSync(FILE, 'utf8'), facts))

@@ -152,6 +152,11 @@ export const environmentSchema = z.strictObject({
     .prefault({}),
   budget: z.strictObject({
     monthlyUsd: z.number().positive(),
+    /**
+     * Whether Cost Anomaly Detection tells of unusual spend. In an organization the management account must have
+     * activated the tag `holdfast:environment` for cost allocation; where it will not, say false.
+     */
+    anomalies: z.boolean().default(true),
     /** Prices of one's own by `<region>/<key>` of config/prices.ts: a negotiated one, or one that the table lacks. */
     prices: z.record(z.string(), z.number().positive()).default({}),
   }),

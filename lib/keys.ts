@@ -5,6 +5,7 @@ import { Construct } from 'constructs'
 import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { evidenceKeyAlias, keyAlias } from './names.ts'
+import { PUBLISHERS } from './topics.ts'
 
 export type KeysProps = { readonly config: EnvironmentConfig; readonly region: string }
 
@@ -36,7 +37,7 @@ export class Keys extends Construct {
   }
 }
 
-/** CloudWatch Logs encrypts log groups as itself, and CloudWatch publishes to encrypted topics as itself. */
+/** CloudWatch Logs encrypts log groups as itself, and who publishes to the encrypted topics does so as itself. */
 function allowServices(key: kms.Key, config: EnvironmentConfig, region: string): void {
   key.addToResourcePolicy(
     new iam.PolicyStatement({
@@ -52,10 +53,7 @@ function allowServices(key: kms.Key, config: EnvironmentConfig, region: string):
   )
   key.addToResourcePolicy(
     new iam.PolicyStatement({
-      principals: [
-        new iam.ServicePrincipal('cloudwatch.amazonaws.com'),
-        new iam.ServicePrincipal('events.rds.amazonaws.com'),
-      ],
+      principals: PUBLISHERS.map(service => new iam.ServicePrincipal(service)),
       actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
       resources: ['*'],
       conditions: { StringEquals: { 'aws:SourceAccount': config.account } },

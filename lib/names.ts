@@ -4,6 +4,9 @@ import type { EnvironmentConfig } from '../config/schema.ts'
 /** What a bucket holds: change segments, snapshot exports, drill evidence, or the access logs of the other three. */
 export type BucketPurpose = 'segments' | 'exports' | 'evidence' | 'logs'
 
+/** Tag on everything of an environment; its value is `config.name`. */
+export const ENVIRONMENT_TAG = 'holdfast:environment'
+
 /** `<app>-<environment>-<part>`: a stack's name. */
 export function stackName(config: EnvironmentConfig, part: string): string {
   return `${config.name}-${part}`

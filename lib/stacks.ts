@@ -1,12 +1,14 @@
 import { type App, Tags } from 'aws-cdk-lib'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { spendRow } from './alarms/spend.ts'
 import type { Bundles } from './bundles.ts'
 import { CacheStack } from './cache-stack.ts'
 import { DatabaseStack } from './database-stack.ts'
 import { FoundationStack } from './foundation-stack.ts'
 import { MonitoringStack } from './monitoring-stack.ts'
-import { stackName } from './names.ts'
+import { ENVIRONMENT_TAG, stackName } from './names.ts'
 import { RecoveryStack } from './recovery-stack.ts'
+import { SpendStack } from './spend-stack.ts'
 import { StandbyDatabaseStack } from './standby-database-stack.ts'
 import { StandbyFoundationStack } from './standby-foundation-stack.ts'
 import { StandbyRecoveryStack } from './standby-recovery-stack.ts'
@@ -44,7 +46,7 @@ export function createStacks(app: App, config: EnvironmentConfig, bundles: Bundl
       database: standbyDatabase,
       bundles,
     })
-  new MonitoringStack(app, stackName(config, 'monitoring'), {
+  const monitoring = new MonitoringStack(app, stackName(config, 'monitoring'), {
     config,
     region: config.region,
     keys: foundation.keys,
@@ -55,6 +57,9 @@ export function createStacks(app: App, config: EnvironmentConfig, bundles: Bundl
       region: config.standbyRegion,
       keys: standbyFoundation.keys,
     })
+  const row = spendRow(config)
+  // It speaks to the monitoring's topic, which it names by a literal ARN.
+  if (row) new SpendStack(app, stackName(config, 'spend'), { config, row }).addStackDependency(monitoring)
   tagEverything(app, config)
 }
 
@@ -65,7 +70,7 @@ function needsStandbyRegion(config: EnvironmentConfig): boolean {
 
 function tagEverything(app: App, config: EnvironmentConfig): void {
   const tags = Tags.of(app)
-  tags.add('holdfast:environment', config.name)
+  tags.add(ENVIRONMENT_TAG, config.name)
   tags.add('holdfast:owner', config.owner)
   tags.add('holdfast:cost-centre', config.costCentre)
 }

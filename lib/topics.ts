@@ -7,6 +7,13 @@ import type { EnvironmentConfig } from '../config/schema.ts'
 
 export type TopicsProps = { readonly config: EnvironmentConfig; readonly key: kms.IKey }
 
+/** Services that speak on the topics: alarms, what RDS has to say, Cost Anomaly Detection. */
+export const PUBLISHERS = [
+  'cloudwatch.amazonaws.com',
+  'events.rds.amazonaws.com',
+  'costalerts.amazonaws.com',
+] as const
+
 /** Where alarms speak: `pages` wakes a person, `warnings` waits for the morning. Encrypted, and TLS only. */
 export class Topics extends Construct {
   readonly pages: sns.Topic
@@ -27,10 +34,7 @@ function createTopic(scope: Construct, id: string, suffix: string, { config, key
   })
   topic.addToResourcePolicy(
     new iam.PolicyStatement({
-      principals: [
-        new iam.ServicePrincipal('cloudwatch.amazonaws.com'),
-        new iam.ServicePrincipal('events.rds.amazonaws.com'),
-      ],
+      principals: PUBLISHERS.map(service => new iam.ServicePrincipal(service)),
       actions: ['sns:Publish'],
       resources: [topic.topicArn],
       conditions: { StringEquals: { 'aws:SourceAccount': config.account } },

@@ -125,6 +125,15 @@ export async function composeServices(
     dir: folder.of('sns'),
     findKey: kms.findKey,
     assertKeyUsable: (reference, region) => kms.findKey(reference, region).assertUsable(),
+    putMetric: (topic, name, value) =>
+      measured({
+        region: topic.region,
+        namespace: 'AWS/SNS',
+        name,
+        dimensions: { TopicName: topic.name },
+        value,
+        unit: 'Count',
+      }),
     invoke: async (arn, event) => {
       const target = lambda.functions.resolve(arn.split(':')[3] ?? '', account, arn)
       lambda.invokeLater(target, JSON.stringify(event))

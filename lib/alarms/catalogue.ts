@@ -4,6 +4,7 @@ import { cacheRows } from './cache-rows.ts'
 import { grownRows, needOf } from './grown-rows.ts'
 import { instanceRows } from './instance-rows.ts'
 import { replicationRows } from './lag-rows.ts'
+import { pagingRows } from './paging-rows.ts'
 import { poolRows, trafficRows } from './pool-rows.ts'
 import { recoveryRows } from './recovery-rows.ts'
 import type { AlarmRow } from './row.ts'
@@ -21,7 +22,7 @@ export type Area = (typeof AREAS)[number]
 export function catalogue(config: EnvironmentConfig): Readonly<Record<Area, readonly AlarmRow[]>> {
   const instances = watchedInstances(config)
   const areas = {
-    recovery: [...recoveryRows(config), ...grownRows(config)],
+    recovery: [...recoveryRows(config), ...pagingRows(config), ...grownRows(config)],
     archive: archiveRows(config),
     database: [
       ...instances.flatMap(watched => instanceRows(config, watched)),

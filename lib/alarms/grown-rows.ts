@@ -2,7 +2,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { type AlarmRow, metric, row, type Signal } from './row.ts'
-import { watchedInstances } from './watched.ts'
+import { watchedInstances, watchedRegions } from './watched.ts'
 
 /** Seconds for which a new environment may be silent without waking anybody. */
 const YOUNG = 1_800
@@ -17,8 +17,7 @@ const DAILY = 26
  * not run once must still be missed. Once they ring they ring for ever, since their silence changes nothing.
  */
 export function grownRows(config: EnvironmentConfig): AlarmRow[] {
-  const regions = config.standby.enabled || config.database.backup.replicate ? PLACES : PLACES.slice(0, 1)
-  return regions.flatMap(region => [
+  return watchedRegions(config).flatMap(region => [
     grown(config, region, { id: 'grown', period: lifeOf(config, region).period, of: YOUNG }),
     grown(config, region, { id: 'grown-day', period: HOUR, of: DAILY * HOUR }),
   ])
@@ -29,8 +28,6 @@ export function needOf({ missing, severity, period, outOf, region }: AlarmRow): 
   if (missing !== 'breaching' || severity === 'inner') return []
   return [`${period * outOf > 10 * HOUR ? 'grown-day' : 'grown'}${suffixOf(region)}`]
 }
-
-const PLACES = ['home', 'standby'] as const
 
 function suffixOf(region: AlarmRow['region']): string {
   return region === 'home' ? '' : '-standby'

@@ -10,6 +10,11 @@ export type Watched = {
   readonly region: 'home' | 'standby'
 }
 
+/** The regions in which anything of the environment is watched: the other one only where something of the database is. */
+export function watchedRegions({ standby, database }: EnvironmentConfig): readonly Watched['region'][] {
+  return standby.enabled || database.backup.replicate ? ['home', 'standby'] : ['home']
+}
+
 /** Every instance of the environment: the primary, its replicas, the standby. */
 export function watchedInstances(config: EnvironmentConfig): readonly Watched[] {
   const { name, database, standby } = config

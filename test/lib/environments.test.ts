@@ -25,6 +25,7 @@ describe('an environment', () => {
       'foundation',
       'monitoring',
       'recovery',
+      'spend',
       'standby-foundation',
     ])
     for (const environment of ['staging', 'prod'] as const)
@@ -34,6 +35,7 @@ describe('an environment', () => {
         'foundation',
         'monitoring',
         'recovery',
+        'spend',
         'standby-database',
         'standby-foundation',
         'standby-monitoring',

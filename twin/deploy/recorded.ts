@@ -19,6 +19,14 @@ const named =
     }
   }
 
+/** Cost Explorer is global: its ARNs name no region, and they are what `Ref` answers. */
+const costExplorer =
+  (kind: string, attribute: string): Shape =>
+  ({ account, generatedName }) => {
+    const arn = `arn:aws:ce::${account}:${kind}/${hashOf(account, generatedName).slice(0, 32)}`
+    return { ref: arn, attributes: { [attribute]: arn } }
+  }
+
 const NETWORK_ASSOCIATION = identified('assoc')
 
 /**
@@ -68,6 +76,8 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   'AWS::SecretsManager::RotationSchedule': identified('rotation'),
   'AWS::ElastiCache::SubnetGroup': named('CacheSubnetGroupName'),
   'AWS::Budgets::Budget': identified('budget'),
+  'AWS::CE::AnomalyMonitor': costExplorer('anomalymonitor', 'MonitorArn'),
+  'AWS::CE::AnomalySubscription': costExplorer('anomalysubscription', 'SubscriptionArn'),
   'AWS::Chatbot::SlackChannelConfiguration': identified('slack', (_, id) => ({ Arn: id })),
   'AWS::CDK::Metadata': identified('metadata'),
   'AWS::CloudTrail::Trail': named('TrailName'),

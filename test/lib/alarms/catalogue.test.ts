@@ -6,7 +6,7 @@ import { prod } from '../../../config/prod.ts'
 import { staging } from '../../../config/staging.ts'
 import { catalogue } from '../../../lib/alarms/catalogue.ts'
 import type { AlarmRow } from '../../../lib/alarms/row.ts'
-import { anchorOf, articleRows, writeFacts } from '../../../lib/alarms/runbook.ts'
+import { anchorOf, articleFacts, writeFacts } from '../../../lib/alarms/runbook.ts'
 
 const environments = { dev: parseConfig(dev), staging: parseConfig(staging), prod: parseConfig(prod) }
 const rows = (name: keyof typeof environments) => Object.values(catalogue(environments[name])).flat()
@@ -64,6 +64,7 @@ test.each([
   ['memory-low', 'warn', 'below', 8_589_934_592, 'bytes'],
   ['wraparound', 'page', 'above', 1_000_000_000, 'transactions'],
   ['slot', 'page', 'above', 25_769_803_776, 'bytes'],
+  ['pager-unreached', 'warn', 'above', 0, 'count'],
   ['drill-rpo-bad-write', 'page', 'above', 300, 'seconds'],
   ['drill-rto-bad-write', 'page', 'above', 3_600, 'seconds'],
   ['drill-overdue-bad-write', 'page', 'above', 907_200, 'seconds'],
@@ -103,7 +104,7 @@ test('the silence of heartbeat, archiver, verification and drill rings, and the 
 })
 
 test('every alarm has its article and every article an alarm', () => {
-  const own = articleRows(environments.prod, [{ verb: 'reaper', timeout: 300 }])
+  const own = articleFacts(environments.prod, [{ verb: 'reaper', timeout: 300 }])
   const all = [...own, ...rows('dev'), ...rows('staging')]
   const headings = [...articles.matchAll(/^## (.+)$/gm)].map(match => anchorOf(match[1] ?? ''))
   expect([...new Set(all.map(row => row.article))].sort()).toEqual(headings.sort())
@@ -120,7 +121,7 @@ test('every article has its four parts in order', () => {
 })
 
 test('the bounds in the runbook are those of the catalogue, and prose holds no other number', () => {
-  expect(writeFacts(runbook, articleRows(environments.prod, [{ verb: 'migrate', timeout: 900 }]))).toBe(
+  expect(writeFacts(runbook, articleFacts(environments.prod, [{ verb: 'migrate', timeout: 900 }]))).toBe(
     runbook,
   )
   const prose = runbook

@@ -55,6 +55,7 @@ const PUBLISHED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     OperationsFailedReplication: 'count',
     ReplicationLatency: 'seconds',
   },
+  'AWS/SNS TopicName': { NumberOfNotificationsFailed: 'count' },
   'AWS/Backup BackupVaultName': { NumberOfBackupJobsFailed: 'count', NumberOfCopyJobsFailed: 'count' },
 }
 

@@ -31,6 +31,8 @@ describe('SNS', () => {
   const bench = workbench()
   const received: { type: string | undefined; body: Record<string, string> }[] = []
   const invoked: unknown[] = []
+  const metrics: [string, string, number][] = []
+  let answer = 200
   let keyUsable = true
   let receiver: Server
   let service: SnsService
@@ -46,7 +48,7 @@ describe('SNS', () => {
       })
       request.on('end', () => {
         received.push({ type: String(request.headers['x-amz-sns-message-type']), body: JSON.parse(text) })
-        response.end()
+        response.writeHead(answer).end()
       })
     })
     await new Promise<void>(resolve => receiver.listen(0, '127.0.0.1', resolve))
@@ -56,6 +58,9 @@ describe('SNS', () => {
       dir: bench.dir,
       invoke: async (arn, event) => {
         invoked.push([arn, event])
+      },
+      putMetric: ({ name }, metric, value) => {
+        metrics.push([name, metric, value])
       },
       assertKeyUsable: () => {
         if (!keyUsable) throw new WireError('KMSDisabled', 'the key is disabled')
@@ -130,6 +135,28 @@ describe('SNS', () => {
       [false, 'not delivered: not loopback'],
     ])
     expect(lines[1].message).toBe('it rings')
+  })
+
+  test('counts what it delivered and what a receiver did not take, and not what it does not try', async () => {
+    const TopicArn = await topic('counted')
+    for (const Endpoint of [`${url}/counted`, 'https://pager.example.org/hook'])
+      await client.send(new sns.SubscribeCommand({ TopicArn, Protocol: 'http', Endpoint }))
+    await service.settle()
+    const asked = received.findLast(({ type }) => type === 'SubscriptionConfirmation')
+    await client.send(new sns.PublishCommand({ TopicArn, Message: 'not confirmed yet' }))
+    await client.send(new sns.ConfirmSubscriptionCommand({ TopicArn, Token: asked!.body.Token! }))
+    await client.send(new sns.PublishCommand({ TopicArn, Message: 'taken' }))
+    await service.settle()
+    answer = 410
+    await client.send(new sns.PublishCommand({ TopicArn, Message: 'refused' }))
+    await service.settle()
+    answer = 200
+    expect(metrics.filter(([name]) => name === 'counted')).toEqual([
+      ['counted', 'NumberOfNotificationsDelivered', 1],
+      ['counted', 'NumberOfNotificationsFailed', 0],
+      ['counted', 'NumberOfNotificationsDelivered', 0],
+      ['counted', 'NumberOfNotificationsFailed', 1],
+    ])
   })
 
   test('says that it has no queues', async () => {

@@ -83,11 +83,27 @@ async function deliver(
     message: message.body,
     messageId,
   }
-  const failed = await send(sns, topic, to, message, messageId).catch((error: Error) => error.message)
+  const hindrance = hindranceOf(sns, to)
+  const failed =
+    hindrance ?? (await send(sns, topic, to, message, messageId).catch((error: Error) => error.message))
+  // What the twin does not even try is no failure of the receiver.
+  if (hindrance === undefined) {
+    sns.putMetric?.(topic, 'NumberOfNotificationsDelivered', failed === undefined ? 1 : 0)
+    sns.putMetric?.(topic, 'NumberOfNotificationsFailed', failed === undefined ? 0 : 1)
+  }
   sns.record({ ...line, delivered: failed === undefined, ...(failed !== undefined && { reason: failed }) })
 }
 
-/** Answers why it was not delivered, or undefined when it was. */
+/** Why the twin does not try to deliver there. */
+function hindranceOf(sns: Sns, { protocol, endpoint, confirmed }: Subscription): string | undefined {
+  const isHttp = protocol.startsWith('http')
+  if (isHttp && !isLoopback(endpoint)) return 'not delivered: not loopback'
+  if (!confirmed) return 'not delivered: the subscription is not confirmed'
+  if (protocol === 'lambda') return sns.invoke ? undefined : 'not delivered: the twin runs no functions'
+  return isHttp || protocol.startsWith('email') ? undefined : `not delivered: the twin has no ${protocol}`
+}
+
+/** Answers why it was not delivered, or undefined when it was. Tried once: SNS would try again for a minute. */
 async function send(
   sns: Sns,
   topic: Topic,
@@ -96,19 +112,14 @@ async function send(
   messageId: string,
 ): Promise<string | undefined> {
   const body = notification(sns, topic, message, messageId)
-  const isHttp = to.protocol === 'http' || to.protocol === 'https'
-  if (isHttp && !isLoopback(to.endpoint)) return 'not delivered: not loopback'
-  if (!to.confirmed) return 'not delivered: the subscription is not confirmed'
   if (to.protocol === 'lambda') {
-    if (!sns.invoke) return 'not delivered: the twin runs no functions'
-    await sns.invoke(to.endpoint, {
+    await sns.invoke?.(to.endpoint, {
       Records: [{ EventSource: 'aws:sns', EventVersion: '1.0', EventSubscriptionArn: to.arn, Sns: body }],
     })
     return undefined
   }
   // The inbox itself is where mail arrives.
   if (to.protocol.startsWith('email')) return undefined
-  if (!isHttp) return `not delivered: the twin has no ${to.protocol}`
   const status = await post(to.endpoint, 'Notification', topic.arn, body)
   return status >= 200 && status < 300 ? undefined : `not delivered: ${to.endpoint} answered ${status}`
 }

@@ -23,11 +23,16 @@ export type Subscription = {
   readonly attributes: Readonly<Record<string, string>>
 }
 
+/** What SNS says of a topic in `AWS/SNS`. */
+export type SnsMetric = 'NumberOfNotificationsDelivered' | 'NumberOfNotificationsFailed'
+
 export type SnsDependencies = ServiceDependencies & {
   /** Where the inbox lies (`inbox.jsonl`). */
   readonly dir: string
   /** Invokes a subscribed function with an SNS event. Without it, such a delivery is recorded as not made. */
   readonly invoke?: (functionArn: string, event: object) => Promise<void>
+  /** Told of each attempt to deliver, as CloudWatch is. */
+  readonly putMetric?: (topic: Topic, name: SnsMetric, value: number) => void
   /** Condition keys and ARN of a topic's key, so that who publishes is asked about it. Without it only the topic is asked. */
   readonly findKey?: (
     reference: string,
