@@ -1,14 +1,15 @@
 import type { Verb } from '../holdfast.ts'
+import type { Route } from '../status/page-test.ts'
 import { paint, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
-  holdfast page-test --env prod                    a page and a warning in both regions, on the twin if one runs
+  holdfast page-test --env prod                    a page and a warning in each region that is watched, on the twin if one runs
   holdfast page-test --env prod --target aws
   holdfast page-test --severity page --json
 
 Sends what an alarm would send, marked as a test, through every topic. Exit code 1 when a topic has no confirmed
-subscription: then nobody would have heard.`
+subscription or its region does not answer: then nobody would have heard.`
 
 type Options = { env?: string; target?: string; severity?: string; json?: boolean }
 
@@ -35,33 +36,38 @@ async function testPages(options: Options): Promise<void> {
       'use --severity page or --severity warn',
     )
   const { openDeployment } = await import('../drill/deployment.ts')
-  const { sendTest } = await import('../status/page-test.ts')
+  const { sendTests } = await import('../status/page-test.ts')
   await using deployment = await openDeployment(options)
   const { config } = deployment
-  const severities: readonly ('page' | 'warn')[] = severity === undefined ? ['page', 'warn'] : [severity]
-  const routes = await Promise.all(
-    [config.region, config.standbyRegion].flatMap(region =>
-      severities.map(one => sendTest(config, region, one)),
-    ),
+  const { routes, unwatched } = await sendTests(
+    config,
+    severity === undefined ? ['page', 'warn'] : [severity],
   )
-  if (options.json) console.log(JSON.stringify(routes, null, 2))
+  if (options.json) console.log(JSON.stringify({ routes, unwatched }, null, 2))
   else
     console.log(
-      table(
-        ['topic', 'region', 'message', 'reaches'],
-        routes.map(({ topic, region, messageId, reaches }) => [
-          topic,
-          region,
-          messageId,
-          reaches.length === 0 ? paint('red', 'nobody') : reaches.join(', '),
-        ]),
-      ),
+      [
+        table(
+          ['topic', 'region', 'message', 'reaches'],
+          routes.map(route => [route.topic, route.region, route.messageId ?? '', reached(route)]),
+        ),
+        ...unwatched.map(region => `${region} has no topics: nothing of the database is kept there`),
+      ].join('\n\n'),
     )
-  const silent = routes.filter(route => route.reaches.length === 0)
+  const silent = routes.filter(({ reaches }) => reaches.length === 0)
   if (silent.length === 0) return
   throw new Refusal(
     'NobodyListens',
-    `${silent.map(({ topic, region }) => `${topic} in ${region}`).join(', ')}: no confirmed subscription`,
-    `set paging.pagerSecret, paging.email or paging.slack in config/${config.environment}.ts, deploy, and confirm what arrives`,
+    silent
+      .map(({ topic, region, silence }) => `${topic} in ${region}: ${silence ?? 'no confirmed subscription'}`)
+      .join('; '),
+    silent.every(({ silence }) => silence !== undefined)
+      ? 'the region does not answer; what the other one said stands'
+      : `set paging.pagerSecret, paging.email or paging.slack in config/${config.environment}.ts, deploy, and confirm what arrives`,
   )
+}
+
+function reached({ reaches, silence }: Route): string {
+  if (silence !== undefined) return paint('red', `no answer (${silence})`)
+  return reaches.length === 0 ? paint('red', 'nobody') : reaches.join(', ')
 }

@@ -7,7 +7,8 @@ import {
   SubscribeCommand,
 } from '@aws-sdk/client-sns'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { sendTest } from '../../bin/status/page-test.ts'
+import { sendTest, sendTests } from '../../bin/status/page-test.ts'
+import { dev } from '../../config/dev.ts'
 import { parseConfig } from '../../config/parse.ts'
 import { prod } from '../../config/prod.ts'
 import { createSns, type SnsService } from '../../twin/services/sns/service.ts'
@@ -17,6 +18,7 @@ import { listenerWith } from '../support/wire.ts'
 
 // The listener's account, so that the topic that is named is the topic that is there.
 const config = { ...parseConfig(prod), account: '111122223333' }
+const small = { ...parseConfig(dev), account: '111122223333' }
 const before = { ...process.env }
 const received: Record<string, string>[] = []
 let bench: ReturnType<typeof workbench>
@@ -104,4 +106,35 @@ test('a topic that is not there is an error and not a silent nobody', async () =
   await expect(sendTest(config, config.standbyRegion, 'page')).rejects.toMatchObject({
     name: 'NotFoundException',
   })
+})
+
+test('an environment that is watched in one region is tested there, and the other one is named', async () => {
+  for (const Name of ['shop-dev-pages', 'shop-dev-warnings'])
+    await client.send(new CreateTopicCommand({ Name }))
+  const { routes, unwatched } = await sendTests(small, ['page', 'warn'])
+  expect(routes.map(({ topic, region, reaches }) => [topic, region, reaches])).toEqual([
+    ['shop-dev-pages', 'us-east-1', []],
+    ['shop-dev-warnings', 'us-east-1', []],
+  ])
+  expect(routes.map(({ messageId }) => typeof messageId)).toEqual(['string', 'string'])
+  expect(unwatched).toEqual(['us-west-2'])
+})
+
+test('a region that is lost is said to be silent, beside what the other one answers', async () => {
+  const { url: before } = twin
+  const lost = createServer((_, response) => {
+    const code = 'ServiceUnavailable'
+    response.writeHead(503).end(`<ErrorResponse><Error><Code>${code}</Code></Error></ErrorResponse>`)
+  })
+  await new Promise<void>(resolve => lost.listen(0, '127.0.0.1', resolve))
+  process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(lost.address() as AddressInfo).port}`
+  try {
+    const { routes } = await sendTests(small, ['page'])
+    expect(routes).toEqual([
+      { topic: 'shop-dev-pages', region: 'us-east-1', reaches: [], silence: 'ServiceUnavailable' },
+    ])
+  } finally {
+    process.env.AWS_ENDPOINT_URL = before
+    await new Promise(resolve => lost.close(resolve))
+  }
 })
