@@ -7,7 +7,7 @@ const COLOURS = {
   fail: 'red',
   unknown: 'yellow',
   skipped: 'gray',
-  explained: 'cyan',
+  explained: 'green',
   acknowledged: 'cyan',
 } as const
 

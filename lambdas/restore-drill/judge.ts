@@ -1,6 +1,6 @@
 import type { FaultKind } from '../examine/request.ts'
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
-import { judgeTables, type TableResult } from '../runtime/table-result.ts'
+import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
 import { sayDuration } from './report/figure.ts'
@@ -51,7 +51,7 @@ export function measure({
       ...(compared === null
         ? {}
         : { rows: sum(compared.tables, 'rowsCopy'), bytes: compared.bytes, tables: compared.tables.length }),
-      ...(rolled ? { rollForward: rolled } : {}),
+      ...(rolled ? { rollForward: { ...rolled, identicalTables: rolled.identicalTables.length } } : {}),
       ...(restored === null
         ? {}
         : {
@@ -88,63 +88,6 @@ export function objectiveChecks(request: DrillRequest, measured: Evidence['measu
   ]
 }
 
-/** A table as the evidence keeps it. Changes after the cut are counted, not proven, and no loss. */
-function recordTable(table: TableResult, verdict: EvidenceTable['verdict']): EvidenceTable {
-  const notes = [
-    table.lost > 0 ? `${table.lost} lost` : '',
-    table.corrupt > 0 ? `${table.corrupt} corrupt` : '',
-    table.foreign > 0 ? `${table.foreign} written by the copy itself` : '',
-    table.changedSince > 0 ? `${table.changedSince} changed since (unproven)` : '',
-    table.newSince > 0 ? `${table.newSince} new since` : '',
-    table.undated > 0 ? `${table.undated} undated` : '',
-    table.notCompared ?? '',
-  ].filter(Boolean)
-  return {
-    name: table.table,
-    level: table.skipped ? 'none' : table.strategy,
-    verdict,
-    rows: table.rowsCopy,
-    compared: table.skipped ? 0 : table.rowsCopy,
-    equal: table.equal,
-    changedSince: table.changedSince,
-    lost: table.lost,
-    corrupt: table.corrupt + table.foreign,
-    detail: notes.join(', '),
-    digest: table.digest,
-  }
-}
-
-function judgeTable(table: TableResult): EvidenceTable {
-  // The examination's own rule: a table that it does not remark on is equal.
-  const check = judgeTables([table]).find(({ name }) => name === `compare.table.${table.table}`)
-  const verdict = check?.verdict ?? 'pass'
-  return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict)
-}
-
-/** The tables of the evidence: those compared, and those that were not with the reason. */
-export function tablesOf(compared: Compared | null): EvidenceTable[] {
-  if (compared === null) return []
-  const left = compared.notCompared.map(
-    ({ table, why }): EvidenceTable => ({
-      name: table,
-      level: 'none',
-      verdict: 'skipped',
-      rows: 0,
-      compared: 0,
-      equal: 0,
-      changedSince: 0,
-      lost: 0,
-      corrupt: 0,
-      detail: why,
-      digest: '',
-    }),
-  )
-  const known = new Set(compared.tables.map(table => table.table))
-  return [...compared.tables.map(judgeTable), ...left.filter(table => !known.has(table.name))].sort((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )
-}
-
 export type Judgement = {
   readonly verdict: 'pass' | 'fail' | 'unknown'
   /** In plain words. */
@@ -179,9 +122,31 @@ export function judge(
 }
 
 function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Evidence['measured']): string {
-  const rows = tables.reduce((all, table) => all + table.compared, 0)
-  const compared = tables.filter(table => table.level !== 'none').length
-  return `It comes back: ${rows.toLocaleString('en-US')} rows in ${compared} tables match the living database, nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}`
+  const compared = tables.filter(table => table.level !== 'none')
+  const rows = total(compared, 'compared')
+  const equal = total(compared, 'equal')
+  const how = equal === rows ? '' : `${sayCount(equal)} of `
+  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}`
+}
+
+/** What happened to the rows that the living database has no longer, so that nobody takes them for compared. */
+function sayChanged(tables: readonly EvidenceTable[]): string {
+  const changed = total(tables, 'changedSince')
+  if (changed === 0) return ''
+  const unproven = total(
+    tables.filter(table => table.verdict !== 'explained'),
+    'changedSince',
+  )
+  const how = unproven === 0 ? 'as the archive says' : `${sayCount(unproven)} of them unproven`
+  return `, ${sayCount(changed)} were changed or deleted there since, ${how}`
+}
+
+function total(tables: readonly EvidenceTable[], count: 'compared' | 'equal' | 'changedSince'): number {
+  return tables.reduce((all, table) => all + table[count], 0)
+}
+
+function sayCount(count: number): string {
+  return count.toLocaleString('en-US')
 }
 
 // Which checks must see which fault.

@@ -29,6 +29,7 @@ export function chooseMoment(
     )
   const first = Math.ceil(window.earliest / 1_000) * 1_000
   const last = Math.floor(window.latest / 1_000) * 1_000
+  if (target.kind === 'time') return askedMoment(target.at, first, last)
   if (last < first)
     throw new Refusal(
       'NothingRestorable',
@@ -36,12 +37,9 @@ export function chooseMoment(
       'the first backup has only just ended: ask again in five minutes',
     )
   if (target.kind === 'latest') return last
-  if (target.kind === 'random') {
-    // A young window has no room to spare: the whole of it then, and hold says what may expire.
-    const from = first + room * 1_000 < last ? first + room * 1_000 : first
-    return from + Math.floor(draw * (Math.floor((last - from) / 1_000) + 1)) * 1_000
-  }
-  return askedMoment(target.at, first, last)
+  // A young window has no room to spare: the whole of it then, and hold says what may expire.
+  const from = first + room * 1_000 < last ? first + room * 1_000 : first
+  return from + Math.floor(draw * (Math.floor((last - from) / 1_000) + 1)) * 1_000
 }
 
 function askedMoment(text: string, first: number, last: number): number {

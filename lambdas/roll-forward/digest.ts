@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import type { TableDigest } from './request.ts'
-import { quote } from './statement.ts'
 
 /** Rows must read alike on both sides, whatever the databases' own settings are; row security must not hide any. */
 const SESSION = `
@@ -21,18 +20,15 @@ export async function prepareReading(client: pg.Client): Promise<void> {
 /**
  * Counts and hashes every row of a table, as text: a number's scale and a float's sign count. Sums of two hashes with
  * different seeds do not depend on the order of the rows, and a row that is there twice counts twice.
+ * @param table with its schema, quoted by PostgreSQL where needed
  */
-export async function digestTable(
-  client: pg.Client,
-  table: { readonly schema: string; readonly name: string },
-): Promise<TableDigest> {
-  const name = `${quote(table.schema)}.${quote(table.name)}`
+export async function digestTable(client: pg.Client, table: string): Promise<TableDigest> {
   // offset 0: the text of a row is made once for both hashes.
   const { rows } = await client.query(
     `select count(*)::text as rows,
        coalesce(sum(pg_catalog.hashtextextended(whole, 0)), 0)::text as sum0,
        coalesce(sum(pg_catalog.hashtextextended(whole, 1)), 0)::text as sum1
-     from (select t.*::text as whole from only ${name} as t offset 0) as r`,
+     from (select t.*::text as whole from only ${table} as t offset 0) as r`,
   )
-  return { table: name, ...rows[0] }
+  return { table, ...rows[0] }
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import { digestTable, prepareReading } from './digest.ts'
 import type { FingerprintAnswer } from './request.ts'
-import { quote } from './statement.ts'
 
 /** What holds data and is in no archive, ours aside: no pattern names it, it writes no log, or no stream carries it. */
 const OUTSIDE = `
@@ -28,7 +27,7 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
          (pg_catalog.pg_control_system()).system_identifier::text as "systemIdentifier"`,
     )
     const { rows: tables } = await client.query(
-      `select t.schema, t.name, p.pubname as publication
+      `select format('%I.%I', t.schema, t.name) as name, p.pubname as publication
        from holdfast.archive_table t
        left join pg_catalog.pg_publication_rel r on r.prrelid = t.oid
        left join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname like 'holdfast\\_archive%'
@@ -36,7 +35,7 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
     )
     const { rows: outside } = await client.query(OUTSIDE)
     const digests = []
-    for (const table of tables) digests.push(await digestTable(client, table))
+    for (const { name } of tables) digests.push(await digestTable(client, name))
     return {
       ...seen.rows[0],
       ...place.rows[0],
@@ -49,10 +48,9 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
   }
 }
 
-function incompleteOf(table: { schema: string; name: string; publication: string | null }) {
-  const name = `${quote(table.schema)}.${quote(table.name)}`
-  if (table.publication === null) return [{ table: name, reason: 'it is in no publication' }]
-  if (table.publication === 'holdfast_archive_inserts')
+function incompleteOf({ name, publication }: { name: string; publication: string | null }) {
+  if (publication === null) return [{ table: name, reason: 'it is in no publication' }]
+  if (publication === 'holdfast_archive_inserts')
     return [{ table: name, reason: 'only its inserts are archived' }]
   return []
 }

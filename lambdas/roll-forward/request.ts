@@ -76,7 +76,8 @@ export type CompareRequest = {
 }
 export type CompareAnswer = {
   readonly checks: Check[]
-  readonly identical: number
+  /** The tables that are the same on both sides, quoted where needed, with their schema. */
+  readonly identical: readonly string[]
   readonly different: number
   readonly rows: string
 }

@@ -36,6 +36,10 @@ test('a small rehearsal breaks a database, brings it back, proves it and leaves 
   expect(shown.drill.verdict).toBe('pass')
   expect(shown.evidence).toMatchObject({ verdict: 'pass', pinned: true, complete: true })
   expect(shown.onlyInCopy).toBeGreaterThanOrEqual(shown.damage.rows)
+  // The rows that the damage took are in the copy alone: the archive's tail has a change for each.
+  const { evidence } = JSON.parse(readFileSync(join(shown.folder, '0000000001.json'), 'utf8'))
+  const tables: { name: string; verdict: string }[] = evidence.tables
+  expect(tables.find(({ name }) => name === 'shop.orders')?.verdict).toBe('explained')
   expect(shown.loss.lost).toBe(0)
   expect(readFileSync(shown.report, 'utf8')).toContain('<b>Proven</b>')
   expect(existsSync(join(twins, 'dev', 'endpoint.json'))).toBe(false)

@@ -1,10 +1,11 @@
 import { type EvidenceTable, FORMAT } from '../../runtime/evidence/record.ts'
 import type { Journal } from '../journal.ts'
-import { type Judgement, judge, type Measures, measure, objectiveChecks, tablesOf } from '../judge.ts'
+import { type Judgement, judge, type Measures, measure, objectiveChecks } from '../judge.ts'
 import type { DrillRequest } from '../request.ts'
 import type { Drill } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
 import { type Unplaced, type Written, writeEvidence } from './store.ts'
+import { tablesOf } from './tables.ts'
 
 export type Assembled = {
   readonly judgement: Judgement
@@ -21,7 +22,7 @@ export function assemble(
   measures: Measures,
 ): Assembled {
   const measured = measure(measures)
-  const tables: EvidenceTable[] = tablesOf(measures.compared)
+  const tables: EvidenceTable[] = tablesOf(measures)
   const objectives = objectiveChecks(request, measured)
   const judgement = judge(request, stages, tables, objectives, measured)
   const endedAt = new Date(measures.verifiedAt).toISOString()

@@ -29,7 +29,7 @@ section.long{break-inside:auto}
 .scroll{overflow-x:auto}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:var(--ink)}
 svg text.soft{fill:var(--soft);font-size:11px}
-.f-pass{fill:var(--pass)}.f-fail{fill:var(--fail)}.f-unknown{fill:var(--unknown)}.f-skipped,.f-explained,.f-acknowledged{fill:var(--skip)}
+.f-pass,.f-explained{fill:var(--pass)}.f-fail{fill:var(--fail)}.f-unknown{fill:var(--unknown)}.f-skipped,.f-acknowledged{fill:var(--skip)}
 .f-track{fill:var(--track)}.s-line{stroke:var(--line)}.s-goal{stroke:var(--ink);stroke-width:2}.s-goal.dash{stroke-width:1;stroke-dasharray:4 3}
 table{border-collapse:collapse;width:100%;min-width:700px;font-size:13.5px}
 th{text-align:left;color:var(--soft);font-weight:550;border-bottom:1px solid var(--line);padding:6px 10px 6px 0;white-space:nowrap}
@@ -39,8 +39,8 @@ tr:last-child td{border-bottom:0}
 .n{text-align:right;white-space:nowrap}
 th.n,td.n{padding-left:10px}
 .chip{display:inline-block;border-radius:20px;padding:1px 9px;font-size:12px;font-weight:600;white-space:nowrap}
-.chip.pass{color:var(--pass);background:var(--pass-soft)}.chip.fail{color:var(--fail);background:var(--fail-soft)}
-.chip.unknown{color:var(--unknown);background:var(--unknown-soft)}.chip.skipped,.chip.explained,.chip.acknowledged{color:var(--skip);background:var(--skip-soft)}
+.chip.pass,.chip.explained{color:var(--pass);background:var(--pass-soft)}.chip.fail{color:var(--fail);background:var(--fail-soft)}
+.chip.unknown{color:var(--unknown);background:var(--unknown-soft)}.chip.skipped,.chip.acknowledged{color:var(--skip);background:var(--skip-soft)}
 details{border-top:1px solid var(--line)}
 details:first-of-type{border-top:0}
 summary{cursor:pointer;padding:8px 0;list-style-position:inside}

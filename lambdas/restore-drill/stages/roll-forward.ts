@@ -18,8 +18,9 @@ export type Rolled = {
   readonly transactions: number
   readonly rows: number
   readonly schemaChanges: number
-  readonly identicalTables: number
-  /** Rows that are the same in the copy with its tail and on the primary. */
+  /** Tables that are the same in the copy with its tail and on the primary; every change of the tail met its row. */
+  readonly identicalTables: readonly string[]
+  /** Rows of these tables. */
   readonly identicalRows: string
   /** What the disaster would have cost without the archive and with it. */
   readonly loss: LossAnswer | null

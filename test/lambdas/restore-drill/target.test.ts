@@ -52,6 +52,8 @@ test('a window that has only just begun is refused, not undercut', () => {
     expect(() => chooseMoment(target, young, 1, 0)).toThrow(
       'the restorable window holds no whole second yet: it begins at 2026-11-20T14:04:00.300Z and ends at 2026-11-20T14:04:00.900Z',
     )
+  const ahead = { kind: 'time', at: '2026-11-20T14:04:01Z' } as const
+  expect(iso(chooseMoment(ahead, young, 1, 0) ?? 0)).toBe('2026-11-20T14:04:01Z')
 })
 
 test('a snapshot and a marked moment have no moment of their own', () => {

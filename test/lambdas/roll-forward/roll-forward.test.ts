@@ -240,7 +240,7 @@ test('tells a copy that differs in one value', async () => {
   const { checks } = await rig.compare(copy, wanted)
   expect(checks.map(check => [check.name, check.verdict])).toEqual([
     ['roll-forward.identical', 'fail'],
-    ['roll-forward.table "public"."watched"', 'fail'],
+    ['roll-forward.table public.watched', 'fail'],
   ])
 })
 

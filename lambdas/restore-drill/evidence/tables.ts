@@ -1,0 +1,76 @@
+import type { EvidenceTable } from '../../runtime/evidence/record.ts'
+import { judgeTables, type TableResult } from '../../runtime/table-result.ts'
+import type { Compared } from '../stages/compare.ts'
+import type { Rolled } from '../stages/roll-forward.ts'
+
+/** A table as the evidence keeps it. Changes after the cut are no loss: the archive explains them, or they are counted as unproven. */
+function recordTable(table: TableResult, verdict: EvidenceTable['verdict']): EvidenceTable {
+  const notes = [
+    table.lost > 0 ? `${table.lost} lost` : '',
+    table.corrupt > 0 ? `${table.corrupt} corrupt` : '',
+    table.foreign > 0 ? `${table.foreign} written by the copy itself` : '',
+    table.changedSince > 0
+      ? `${table.changedSince} changed since${verdict === 'explained' ? ', as the archive says' : ' (unproven)'}`
+      : '',
+    table.newSince > 0 ? `${table.newSince} new since` : '',
+    table.undated > 0 ? `${table.undated} undated` : '',
+    table.notCompared ?? '',
+  ].filter(Boolean)
+  return {
+    name: table.table,
+    level: table.skipped ? 'none' : table.strategy,
+    verdict,
+    rows: table.rowsCopy,
+    compared: table.skipped ? 0 : table.rowsCopy,
+    equal: table.equal,
+    changedSince: table.changedSince,
+    lost: table.lost,
+    corrupt: table.corrupt + table.foreign,
+    detail: notes.join(', '),
+    digest: table.digest,
+  }
+}
+
+function judgeTable(table: TableResult, explained: ReadonlySet<string>): EvidenceTable {
+  // The examination's own rule: a table that it does not remark on is equal.
+  const check = judgeTables([table]).find(({ name }) => name === `compare.table.${table.table}`)
+  const verdict = check?.verdict ?? 'pass'
+  if (verdict === 'pass' && table.changedSince > 0 && explained.has(table.table))
+    return recordTable(table, 'explained')
+  return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict)
+}
+
+/**
+ * The tables of the evidence: those compared, and those that were not with the reason. Rows of the copy that changed
+ * since are explained where the archive's changes, each of which met its row, made the copy equal to the primary.
+ */
+export function tablesOf({
+  compared,
+  rolled,
+}: {
+  readonly compared: Compared | null
+  readonly rolled?: Rolled | null
+}): EvidenceTable[] {
+  if (compared === null) return []
+  const explained = new Set(rolled?.identicalTables)
+  const left = compared.notCompared.map(
+    ({ table, why }): EvidenceTable => ({
+      name: table,
+      level: 'none',
+      verdict: 'skipped',
+      rows: 0,
+      compared: 0,
+      equal: 0,
+      changedSince: 0,
+      lost: 0,
+      corrupt: 0,
+      detail: why,
+      digest: '',
+    }),
+  )
+  const known = new Set(compared.tables.map(table => table.table))
+  const judged = compared.tables.map(table => judgeTable(table, explained))
+  return [...judged, ...left.filter(table => !known.has(table.name))].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  )
+}
