@@ -94,8 +94,8 @@ export type Setting = {
   readonly get: string
   readonly put: string
   readonly remove?: string
-  /** IAM actions for reading and writing. */
-  readonly actions: readonly [string, string]
+  /** IAM actions for reading and writing, and for removing where that is another one. */
+  readonly actions: readonly [string, string, string?]
   /** The answer of the read, or undefined where the bucket has none. */
   readonly read: (bucket: Bucket, account: string) => Record<string, unknown> | undefined
   readonly missing?: readonly [string, string]
@@ -132,7 +132,10 @@ export function settingOperations(s3: S3, setting: Setting): Record<string, Oper
     [setting.put]: { questions: on(setting.actions[1]), run: change(setting.write) },
     ...(setting.remove &&
       setting.clear && {
-        [setting.remove]: { questions: on(setting.actions[1]), run: change(setting.clear) },
+        [setting.remove]: {
+          questions: on(setting.actions[2] ?? setting.actions[1]),
+          run: change(setting.clear),
+        },
       }),
   }
 }

@@ -11,7 +11,7 @@ import { type Call, type Operation, WireError } from '../../wire/call.ts'
 import { bucketArn, objectArn, requireBucket } from './buckets.ts'
 import { checksumMembers } from './checksum.ts'
 import type { S3 } from './context.ts'
-import { changeRetention } from './lock.ts'
+import { changeRetention, retentionContext } from './lock.ts'
 import { replaceVersion, requireVersion, versionIdOf } from './versions.ts'
 
 type At = { Bucket?: string | undefined; Key?: string | undefined; VersionId?: string | undefined }
@@ -47,7 +47,10 @@ export function objectLockOperations(s3: S3): Record<string, Operation> {
     },
     PutObjectRetention: {
       questions: (input: PutObjectRetentionCommandInput) => [
-        onObject('s3:PutObjectRetention')(input as At),
+        {
+          ...onObject('s3:PutObjectRetention')(input as At),
+          context: retentionContext(input.Retention?.Mode, input.Retention?.RetainUntilDate, s3.clock()),
+        },
         ...(input.BypassGovernanceRetention ? [onObject('s3:BypassGovernanceRetention')(input as At)] : []),
       ],
       run: (input: PutObjectRetentionCommandInput, call) => {

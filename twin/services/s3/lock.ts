@@ -43,6 +43,21 @@ function retentionFor(
   return { retention: { mode: chosen.Mode, until: new Date(end).toISOString() } }
 }
 
+/** What a policy may ask of the lock that a request gives. `now` in milliseconds. */
+export function retentionContext(
+  mode: string | undefined,
+  until: Date | undefined,
+  now: number,
+): Record<string, string> {
+  return {
+    ...(mode && { 's3:object-lock-mode': mode }),
+    ...(until && {
+      's3:object-lock-retain-until-date': until.toISOString(),
+      's3:object-lock-remaining-retention-days': String(Math.floor((until.getTime() - now) / DAY_MS)),
+    }),
+  }
+}
+
 function addYears(now: number, years: number): number {
   const end = new Date(now)
   end.setUTCFullYear(end.getUTCFullYear() + years)

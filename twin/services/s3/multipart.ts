@@ -41,9 +41,23 @@ function requireUpload(s3: S3, id: string | undefined, bucket: string, key: stri
   return upload
 }
 
-const question = (action: string) => (input: { Bucket?: string; Key?: string }) => [
-  { action, resource: objectArn(input.Bucket ?? '', input.Key ?? '') },
-]
+type OnUpload = { Bucket?: string; Key?: string; IfNoneMatch?: string; IfMatch?: string }
+
+const question =
+  (action: string, context?: (input: OnUpload) => Record<string, string>) => (input: OnUpload) => [
+    {
+      action,
+      resource: objectArn(input.Bucket ?? '', input.Key ?? ''),
+      ...(context && { context: context(input) }),
+    },
+  ]
+
+// S3 takes conditions when an upload is completed, and only then is there an object.
+const completing = ({ IfNoneMatch, IfMatch }: OnUpload) => ({
+  's3:ObjectCreationOperation': 'true',
+  ...(IfNoneMatch && { 's3:if-none-match': IfNoneMatch }),
+  ...(IfMatch && { 's3:if-match': IfMatch }),
+})
 
 function create(s3: S3, input: CreateMultipartUploadCommandInput, call: Call) {
   const bucket = requireBucket(s3.buckets, input.Bucket ?? '', call)
@@ -251,7 +265,7 @@ export function multipartOperations(s3: S3): Record<string, Operation> {
   return {
     CreateMultipartUpload: {
       questions: (input: CreateMultipartUploadCommandInput, call) =>
-        writeQuestions(s3, at(input as { Bucket?: string }, call), { ...input } as never, call),
+        writeQuestions(s3, at(input as { Bucket?: string }, call), { ...input } as never, call, false),
       run: (input: CreateMultipartUploadCommandInput, call) => {
         const lock = lockFor(at(input as { Bucket?: string }, call), input, s3.clock())
         assertLockedContentIsProven(lock, { ...input })
@@ -259,11 +273,11 @@ export function multipartOperations(s3: S3): Record<string, Operation> {
       },
     },
     UploadPart: {
-      questions: question('s3:PutObject'),
+      questions: question('s3:PutObject', () => ({ 's3:ObjectCreationOperation': 'false' })),
       run: (input: UploadPartCommandInput, call) => uploadPart(s3, input, call),
     },
     CompleteMultipartUpload: {
-      questions: question('s3:PutObject'),
+      questions: question('s3:PutObject', completing),
       run: (input: CompleteMultipartUploadCommandInput, call) => complete(s3, input, call),
     },
     AbortMultipartUpload: {

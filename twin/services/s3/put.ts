@@ -5,7 +5,7 @@ import { type Bucket, objectArn, requireBucket } from './buckets.ts'
 import { checksumMembers } from './checksum.ts'
 import type { S3 } from './context.ts'
 import { assertKeyUsable, encryptionFor, encryptionMembers, keyQuestions } from './encryption.ts'
-import { assertLockedContentIsProven, lockFor } from './lock.ts'
+import { assertLockedContentIsProven, lockFor, retentionContext } from './lock.ts'
 import type { Version } from './objects.ts'
 import { type Received, receive } from './receive.ts'
 import { parseTagging } from './tagging.ts'
@@ -23,22 +23,26 @@ const KEPT = [
 
 type WriteInput = Readonly<Record<string, unknown>> & Omit<PutObjectCommandInput, 'Body'>
 
-/** What the caller must be allowed to write an object with these members. */
-export function writeQuestions(s3: S3, bucket: Bucket, input: WriteInput, call: Call): Question[] {
+/** What the caller must be allowed to write an object with these members. `creates` is false for the beginning of one. */
+export function writeQuestions(
+  s3: S3,
+  bucket: Bucket,
+  input: WriteInput,
+  call: Call,
+  creates = true,
+): Question[] {
   const resource = objectArn(bucket.name, input.Key ?? '')
   const tags = parseTagging(input.Tagging)
   const context = {
+    's3:ObjectCreationOperation': String(creates),
     ...(input.ServerSideEncryption && { 's3:x-amz-server-side-encryption': input.ServerSideEncryption }),
     ...(input.SSEKMSKeyId && { 's3:x-amz-server-side-encryption-aws-kms-key-id': input.SSEKMSKeyId }),
     ...(input.ACL && { 's3:x-amz-acl': input.ACL }),
     ...(input.StorageClass && { 's3:x-amz-storage-class': input.StorageClass }),
     ...(input.IfNoneMatch && { 's3:if-none-match': input.IfNoneMatch }),
     ...(input.IfMatch && { 's3:if-match': input.IfMatch }),
-    ...(input.ObjectLockMode && { 's3:object-lock-mode': input.ObjectLockMode }),
     ...(input.ObjectLockLegalHoldStatus && { 's3:object-lock-legal-hold': input.ObjectLockLegalHoldStatus }),
-    ...(input.ObjectLockRetainUntilDate && {
-      's3:object-lock-retain-until-date': input.ObjectLockRetainUntilDate.toISOString(),
-    }),
+    ...retentionContext(input.ObjectLockMode, input.ObjectLockRetainUntilDate, s3.clock()),
     ...Object.fromEntries(Object.entries(tags).map(([key, value]) => [`s3:RequestObjectTag/${key}`, value])),
   }
   const actions = [

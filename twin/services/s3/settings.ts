@@ -57,7 +57,7 @@ const POLICY: Setting = {
   get: 'GetBucketPolicy',
   put: 'PutBucketPolicy',
   remove: 'DeleteBucketPolicy',
-  actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy'],
+  actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy', 's3:DeleteBucketPolicy'],
   read: ({ policy }) => (policy === undefined ? undefined : { Policy: policy }),
   missing: ['NoSuchBucketPolicy', 'The bucket policy does not exist'],
   write: (bucket, input) => {
