@@ -40,6 +40,7 @@ export class Buckets extends Construct {
     this.evidence = archive('evidence', {
       lock: lock('COMPLIANCE', config.evidence.retention),
       rules: EVIDENCE_TIERS,
+      writtenOnce: config.evidence.retention,
     })
   }
 
@@ -98,7 +99,7 @@ export class Buckets extends Construct {
       replicationConfiguration: role && replication(config, purpose, props.replicateTo ?? region, role),
     })
     bucket.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    policy(this, `${id}Policy`, bucket, [])
+    policy(this, `${id}Policy`, bucket, settings.writtenOnce ? writtenOnce(bucket, settings.writtenOnce) : [])
     return bucket
   }
 }
@@ -106,6 +107,8 @@ export class Buckets extends Construct {
 type ArchiveSettings = {
   readonly lock: s3.CfnBucket.DefaultRetentionProperty
   readonly rules: s3.CfnBucket.RuleProperty[]
+  /** Given where whoever writes may not write again: the seconds for which the writer locks each object. */
+  readonly writtenOnce?: number
 }
 
 const PRIVATE: s3.CfnBucket.PublicAccessBlockConfigurationProperty = {
@@ -164,12 +167,38 @@ function segmentsSettings(config: EnvironmentConfig): ArchiveSettings {
   return {
     lock: lock('GOVERNANCE', config.archive.retention),
     rules: [{ ...expire(days + 1), transitions }],
+    writtenOnce: config.archive.retention,
   }
 }
 
 type Statement = Record<string, unknown>
 
-function policy(scope: Construct, id: string, bucket: s3.CfnBucket, allow: Statement[]): void {
+/**
+ * Whoever may add, the thief of a writer's key too, adds under a new key and locks as long as the writer does. The
+ * older version of an overwritten object would be locked, but everybody reads the newest.
+ */
+function writtenOnce(bucket: s3.CfnBucket, seconds: number): Statement[] {
+  const everybody = { Effect: 'Deny', Principal: '*', Resource: `${bucket.attrArn}/*` }
+  // A day less, since S3 counts whole days and the request takes its time.
+  const days = Math.floor(seconds / DAY) - 1
+  return [
+    {
+      ...everybody,
+      Sid: 'NobodyOverwrites',
+      Action: 's3:PutObject',
+      // The parts of an upload carry no condition; what completes it does.
+      Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+    },
+    {
+      ...everybody,
+      Sid: 'NobodyLocksBriefly',
+      Action: ['s3:PutObject', 's3:PutObjectRetention'],
+      Condition: { NumericLessThan: { 's3:object-lock-remaining-retention-days': String(days) } },
+    },
+  ]
+}
+
+function policy(scope: Construct, id: string, bucket: s3.CfnBucket, more: Statement[]): void {
   const arn = bucket.attrArn
   new s3.CfnBucketPolicy(scope, id, {
     bucket: bucket.ref,
@@ -191,7 +220,7 @@ function policy(scope: Construct, id: string, bucket: s3.CfnBucket, allow: State
           Action: 's3:BypassGovernanceRetention',
           Resource: [arn, `${arn}/*`],
         },
-        ...allow,
+        ...more,
       ],
     },
   })

@@ -79,7 +79,7 @@ export class VerbFunction extends Construct {
       allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroupArn]),
       allow(['kms:Decrypt'], [key.keyArn]),
     ]
-    if (network) statements.push(allow(NETWORK_INTERFACES, ['*']))
+    if (network) statements.push(allow(NETWORK_INTERFACES, ['*']), ONLY_LAMBDA)
     if (durable) statements.push(allow(DURABLE, [ownFunctions(config, Stack.of(this).region)]))
     return statements
   }
@@ -97,6 +97,15 @@ const NETWORK_INTERFACES = [
   'ec2:AssignPrivateIpAddresses',
   'ec2:UnassignPrivateIpAddresses',
 ]
+
+// Lambda itself uses them before there is a function to name; a call that names one comes from our own code.
+const ONLY_LAMBDA = new iam.PolicyStatement({
+  sid: 'OnlyLambdaChangesTheNetwork',
+  effect: iam.Effect.DENY,
+  actions: NETWORK_INTERFACES,
+  resources: ['*'],
+  conditions: { Null: { 'lambda:SourceFunctionArn': 'false' } },
+})
 
 const DURABLE = ['lambda:CheckpointDurableExecution', 'lambda:GetDurableExecutionState']
 
