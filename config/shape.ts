@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Fault } from './fault.ts'
 import { environmentSchema } from './schema.ts'
 import { SPECIMEN } from './specimen.ts'
+import { mistypings } from './spelling.ts'
 
 /** The way to a value in plain data: object keys and array indexes. */
 export type Path = readonly PropertyKey[]
@@ -55,33 +56,35 @@ function hintForKey(key: string, known: readonly string[]): string {
     : `remove it, or write one of: ${known.join(', ')}`
 }
 
-/** Letters to insert, remove or change to make one word of the other (Levenshtein's distance). */
-function mistypings(one: string, other: string): number {
-  let above = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [row, letter] of [...one].entries()) {
-    const current = [row + 1]
-    for (const [column, up] of above.slice(1).entries())
-      current.push(
-        Math.min(
-          up + 1,
-          (current[column] ?? 0) + 1,
-          (above[column] ?? 0) + (letter === other[column] ? 0 : 1),
-        ),
-      )
-    above = current
-  }
-  return above.at(-1) ?? 0
-}
-
 function plain(message: string): string {
   return message.replace(/^(Invalid \w+|Too \w+): /, '').replace(/^[A-Z]/, letter => letter.toLowerCase())
 }
 
 function example(path: Path): string {
-  const value = valueAt(SPECIMEN, path)
+  const value =
+    valueAt(SPECIMEN, path) ??
+    valueAt(
+      EXAMPLES,
+      path.map(key => (typeof key === 'number' ? 0 : key)),
+    )
   return value === undefined
     ? 'see the docstrings in config/schema.ts'
     : `write something like ${JSON.stringify(value)}`
+}
+
+/** What the specimen leaves out, for the sake of its price. */
+const EXAMPLES = {
+  database: {
+    storage: { iops: 12_000, throughput: 500 },
+    replicas: [{ name: 'read-1', role: 'read', instance: 'r6g.large' }],
+  },
+  standby: { instance: 'r6g.large' },
+  assertions: [{ name: 'orders are there', sql: 'select count(*) > 0 from orders' }],
+  paging: {
+    pagerSecret: 'shop/prod/pager',
+    runbook: 'docs/runbook.md',
+    slack: { workspaceId: 'T01234567', channelId: 'C01234567' },
+  },
 }
 
 type Described = {

@@ -11,8 +11,8 @@ export const GP3_STRIPED_FROM = 400
 /** What gp3 gives free of charge from `GP3_STRIPED_FROM` on, and what it can be raised to. */
 export const GP3_LARGE = { iops: 12_000, throughput: 500, mostIops: 64_000, mostThroughput: 4_000 } as const
 
-/** io2 Block Express: IOPS in all, and for each GiB. */
-export const IO2 = { leastIops: 1_000, mostIops: 256_000, perGib: 1_000 } as const
+/** io2 Block Express: IOPS in all, and for each GiB (CreateDBInstance: half an operation at least). */
+export const IO2 = { leastIops: 1_000, mostIops: 256_000, leastPerGib: 0.5, mostPerGib: 1_000 } as const
 
 /** GiB that autoscaling's ceiling must have at least: a tenth above the allocated size, for one step of growth. */
 export function leastCeiling(size: number): number {

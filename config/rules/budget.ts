@@ -1,6 +1,7 @@
 import { INSTANCE_CLASSES } from '../classes.ts'
 import { estimateCost } from '../cost.ts'
 import type { CostLine } from '../cost-line.ts'
+import type { Fault } from '../fault.ts'
 import { UnknownPrice } from '../prices.ts'
 import { isRegion } from '../regions.ts'
 import type { EnvironmentConfig } from '../schema.ts'
@@ -16,14 +17,8 @@ const mustBeEnough: Rule = config => {
   if (!isRegion(config.region) || !isRegion(config.standbyRegion)) return []
   const unknown = unknownPrices(config)
   if (unknown.length > 0)
-    return unknown.flatMap(key =>
-      when(
-        true,
-        `budget.prices['${key}']`,
-        undefined,
-        `no price for ${key} is known, so nobody knows whether the budget is kept`,
-        `add it in USD: '${key}': … (what is counted stands in config/prices.ts)`,
-      ),
+    return [...Map.groupBy(unknown, key => key.split('/')[0] ?? key)].map(([region, keys]) =>
+      unpriced(region, keys),
     )
   const { onDemand, lines } = estimateCost(config)
   return when(
@@ -33,6 +28,17 @@ const mustBeEnough: Rule = config => {
     `on demand this environment costs about $${Math.ceil(onDemand)} a month; the most for ${dearest(lines)}`,
     'raise the budget or make it smaller; "holdfast cost" prints every line',
   )
+}
+
+/** One fault a region: somebody who moves there misses twenty prices, and reads them in one list. */
+function unpriced(region: string, keys: readonly string[]): Fault {
+  const [first = ''] = keys
+  return {
+    path: keys.length === 1 ? `budget.prices['${first}']` : 'budget.prices',
+    value: undefined,
+    sentence: `no price for ${keys.join(', ')} is known, so nobody knows whether the budget is kept`,
+    hint: `add ${keys.length === 1 ? 'it' : `the ${keys.length} of ${region}`} in USD, like '${first}': … (what is counted stands in config/prices.ts)`,
+  }
 }
 
 /** Every row that the bill would need and the table lacks, not only the first. */

@@ -73,14 +73,15 @@ const gp3MustKeepLimits: Rule = ({ database: { storage } }) => {
 
 const io2MustHaveIops: Rule = ({ database: { storage } }) => {
   if (storage.type !== 'io2') return []
-  const most = Math.min(IO2.mostIops, storage.size * IO2.perGib)
+  const least = Math.max(IO2.leastIops, Math.ceil(storage.size * IO2.leastPerGib))
+  const most = Math.min(IO2.mostIops, storage.size * IO2.mostPerGib)
   return [
     ...when(
-      storage.iops === undefined || storage.iops < IO2.leastIops || storage.iops > most,
+      storage.iops === undefined || storage.iops < least || storage.iops > most,
       'database.storage.iops',
       storage.iops,
-      `io2 needs IOPS: ${IO2.leastIops} to ${most} at ${storage.size} GiB`,
-      'write how many',
+      `io2 needs IOPS: ${least} to ${most} at ${storage.size} GiB`,
+      `write a number from ${least} to ${most}`,
     ),
     ...when(
       storage.throughput !== undefined,

@@ -1,5 +1,6 @@
 import { INSTANCE_CLASSES, maxConnections } from '../classes.ts'
 import type { EnvironmentConfig } from '../schema.ts'
+import { VERSIONS } from '../versions.ts'
 import { type Rule, when } from './rule.ts'
 
 type Place = { readonly path: string; readonly name: string }
@@ -77,12 +78,6 @@ const mustHaveNoManagedPassword: Rule = ({ database, standby }) =>
     'RDS for PostgreSQL cannot create a read replica of an instance whose master password it manages itself',
     'use "rotated-secret"',
   )
-
-/**
- * Majors that Holdfast is made for, and the minors that RDS offers of each (aws-cdk-lib's list; a test compares).
- * Before 17 a logical slot does not survive a failover.
- */
-export const VERSIONS: Readonly<Record<string, number>> = { '17': 9, '18': 3 }
 
 const mustBeAVersion: Rule = ({ database }) => {
   const [major = '', minor] = database.engineVersion.split('.')

@@ -27,7 +27,7 @@ function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefi
   switch (mode) {
     case 'instance-loss':
       return database.multiAz
-        ? { name: 'Multi-AZ', rpo: 0, rto: 2 * MINUTE, better: 'nothing on RDS fails over faster' }
+        ? { name: 'Multi-AZ', rpo: 0, rto: 2 * MINUTE, better: 'nothing on RDS does better' }
         : {
             name: 'point-in-time recovery',
             rpo: 5 * MINUTE,
@@ -40,7 +40,7 @@ function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefi
             name: 'point-in-time recovery and the archive',
             rpo: MINUTE,
             rto: 10 * MINUTE,
-            better: 'nothing on RDS keeps less than a minute',
+            better: 'no restore on RDS does better',
           }
         : {
             name: 'point-in-time recovery',
@@ -54,7 +54,7 @@ function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefi
           name: 'the standby replica',
           rpo: MINUTE,
           rto: 5 * MINUTE,
-          better: 'replication between regions is asynchronous',
+          better: 'nothing between regions does better',
         }
       if (database.backup.replicate)
         return {
@@ -98,7 +98,7 @@ function mustKeep(config: EnvironmentConfig, measure: 'rpo' | 'rto', verb: strin
       objective[measure] < mechanism[measure],
       `objectives['${mode}'].${measure}`,
       writeDuration(objective[measure]),
-      `${mechanism.name} ${verb} ${writeDuration(mechanism[measure])}`,
+      `the best that this environment has, ${mechanism.name}, ${verb} ${writeDuration(mechanism[measure])}`,
       `use "${writeDuration(mechanism[measure])}" or more (for less: ${mechanism.better})`,
     )
   })

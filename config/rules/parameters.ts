@@ -1,4 +1,7 @@
 import type { EnvironmentConfig } from '../schema.ts'
+import { type Setting, settingsOf, takes, wanted } from '../settings.ts'
+import { nearest } from '../spelling.ts'
+import { VERSIONS } from '../versions.ts'
 import { type Rule, when } from './rule.ts'
 
 const at = (name: string) =>
@@ -31,16 +34,65 @@ const mustBeModifiable: Rule = ({ database: { parameters } }) =>
     when(RDS_OWN.includes(name), at(name), value, 'RDS does not let anybody set this parameter', 'remove it'),
   )
 
-const mustBeLowerCaseNames: Rule = ({ database: { parameters } }) =>
+const mustBeNames: Rule = ({ database: { parameters } }) =>
   Object.entries(parameters).flatMap(([name, value]) =>
     when(
-      !/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$/.test(name),
+      !NAME.test(name),
       at(name),
       value,
       'this is no parameter name: PostgreSQL writes them in lower case with underscores',
       'write it as in "show all"',
     ),
   )
+
+// Three of PostgreSQL's own are written like this.
+const NAME = /^(DateStyle|IntervalStyle|TimeZone|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?)$/
+
+/** A parameter group that names what its version does not have is refused when it is created. */
+const mustBeKnown: Rule = ({ database: { parameters, engineVersion } }) => {
+  const [major = ''] = engineVersion.split('.')
+  const settings = settingsOf(major)
+  // Of a version that nobody knows another rule speaks; parameters of extensions and RDS's own have a dot.
+  if (!(major in VERSIONS)) return []
+  return Object.entries(parameters)
+    .filter(([name]) => NAME.test(name) && !name.includes('.') && !RDS_OWN.includes(name))
+    .flatMap(([name, value]) => {
+      const elsewhere = Object.keys(VERSIONS).find(version => settingsOf(version).has(name))
+      const meant = nearest(name, [...settings.keys()])
+      return when(
+        !settings.has(name),
+        at(name),
+        value,
+        `PostgreSQL ${major} has no parameter of this name${elsewhere ? `, only ${elsewhere} has` : ''}`,
+        meant && !elsewhere ? `did you mean "${meant}"?` : 'remove it',
+      )
+    })
+}
+
+/** What RDS computes from the class when it makes the group, e.g. `GREATEST({DBInstanceClassMemory/63963136},64)`. */
+const FORMULA = /[{(]/
+
+const mustBeInRange: Rule = ({ database: { parameters, engineVersion } }) => {
+  const settings = settingsOf(engineVersion.split('.')[0] ?? '')
+  return Object.entries(parameters).flatMap(([name, value]) => {
+    const setting = settings.get(name)
+    if (!setting || FORMULA.test(value) || RDS_OWN.includes(name)) return []
+    return when(
+      !takes(setting, value),
+      at(name),
+      value,
+      `RDS takes ${wanted(setting)} here`,
+      stepFor(name, setting, value),
+    )
+  })
+}
+
+function stepFor(name: string, setting: Setting, value: string): string {
+  if (setting.kind === 'boolean') return 'write "1" or "0"'
+  return /^\d+\s*[a-z]+$/i.test(value)
+    ? `write the number alone, in the unit of "select unit from pg_settings where name = '${name}'"`
+    : 'write a number in that range'
+}
 
 /** What another part of the environment stands on, with the reason it may not be turned off. */
 const NEEDED: readonly (readonly [
@@ -66,6 +118,26 @@ const NEEDED: readonly (readonly [
     'commits would be acknowledged before they are safe, and the objective for instance-loss is to lose none',
   ],
   [
+    'max_connections',
+    () => true,
+    'alarms, the pool and the replicas count on the number that the class gives',
+  ],
+  [
+    'max_replication_slots',
+    (value, config) => Number(value) < streams(config) + 1,
+    'every replica needs a slot, the standby and the archive too, and one must be free for the next',
+  ],
+  [
+    'max_wal_senders',
+    (value, config) => Number(value) < streams(config) + 1,
+    'every replica needs a sender, the standby too, and one must be free for the next',
+  ],
+  [
+    'transaction_timeout',
+    value => value !== '0',
+    'a drill reads a large database in one transaction, which would be cut off',
+  ],
+  [
     'session_replication_role',
     value => value !== 'origin',
     'triggers and foreign keys would be silent for everybody',
@@ -86,6 +158,10 @@ const NEEDED: readonly (readonly [
     'the list replaces the default, and without pg_stat_statements nobody sees a slow query',
   ],
 ]
+
+function streams({ database, standby, archive }: EnvironmentConfig): number {
+  return database.replicas.length + (standby.enabled ? 1 : 0) + (archive.enabled ? 1 : 0)
+}
 
 const mustKeepWhatWeStandOn: Rule = config =>
   NEEDED.flatMap(([name, broken, sentence]) => {
@@ -146,7 +222,9 @@ const archiveMustHoldSomething: Rule = ({ archive }) =>
 /** Overrides of the parameter group, and what the archive needs of it. */
 export const PARAMETERS: readonly Rule[] = [
   mustBeModifiable,
-  mustBeLowerCaseNames,
+  mustBeNames,
+  mustBeKnown,
+  mustBeInRange,
   mustKeepWhatWeStandOn,
   archiveMustHaveAStream,
   archiveMustNameTables,

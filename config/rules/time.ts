@@ -9,17 +9,18 @@ const LEAST_WINDOW = 30
 /** Minutes after Monday 00:00 UTC, `[from, until)`; `until` may pass the end of the week. */
 type Span = readonly [from: number, until: number]
 
-/** `hh:mm-hh:mm` as minutes of the day; `undefined` when it is none. */
+/** `hh:mm-hh:mm` as minutes of the day; `undefined` when RDS takes it for none. */
 function parseBackupWindow(text: string): Span | undefined {
   const match = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
   if (!match) return undefined
   const [h1 = 0, m1 = 0, h2 = 0, m2 = 0] = match.slice(1).map(Number)
   const from = h1 * 60 + m1
   const until = h2 * 60 + m2
-  return [from, until >= from ? until : until + 24 * 60]
+  const span = [from, until >= from ? until : until + 24 * 60] as const
+  return span[1] - span[0] < LEAST_WINDOW ? undefined : span
 }
 
-/** `ddd:hh:mm-ddd:hh:mm` as minutes of the week; `undefined` when it is none. */
+/** `ddd:hh:mm-ddd:hh:mm` as minutes of the week; `undefined` when RDS takes it for none. */
 function parseMaintenanceWindow(text: string): Span | undefined {
   const match = /^([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)-([a-z]{3}):([01]\d|2[0-3]):([0-5]\d)$/.exec(text)
   if (!match) return undefined
@@ -28,30 +29,28 @@ function parseMaintenanceWindow(text: string): Span | undefined {
   if (!DAYS.includes(match[1] ?? '') || !DAYS.includes(match[4] ?? '')) return undefined
   const from = minute(match[1], match[2], match[3])
   const until = minute(match[4], match[5], match[6])
-  return [from, until >= from ? until : until + WEEK_MINUTES]
+  const span = [from, until >= from ? until : until + WEEK_MINUTES] as const
+  const length = span[1] - span[0]
+  return length < LEAST_WINDOW || length >= 24 * 60 ? undefined : span
 }
 
-const backupMustBeAWindow: Rule = ({ database: { backup } }) => {
-  const span = parseBackupWindow(backup.window)
-  return when(
-    span === undefined || span[1] - span[0] < LEAST_WINDOW,
+const backupMustBeAWindow: Rule = ({ database: { backup } }) =>
+  when(
+    parseBackupWindow(backup.window) === undefined,
     'database.backup.window',
     backup.window,
     'want "hh:mm-hh:mm" in UTC, at least 30 minutes',
     'write a window like "03:30-04:30"',
   )
-}
 
-const maintenanceMustBeAWindow: Rule = ({ database }) => {
-  const span = parseMaintenanceWindow(database.maintenanceWindow)
-  return when(
-    span === undefined || span[1] - span[0] < LEAST_WINDOW || span[1] - span[0] >= 24 * 60,
+const maintenanceMustBeAWindow: Rule = ({ database }) =>
+  when(
+    parseMaintenanceWindow(database.maintenanceWindow) === undefined,
     'database.maintenanceWindow',
     database.maintenanceWindow,
     'want "ddd:hh:mm-ddd:hh:mm" in UTC and lower case, at least 30 minutes and less than a day',
     'write a window like "sun:05:30-sun:06:30"',
   )
-}
 
 const windowsMustNotMeet: Rule = ({ database }) => {
   const backup = parseBackupWindow(database.backup.window)
@@ -108,9 +107,11 @@ const vaultMustNotMeetMaintenance: Rule = ({ database, vault }) => {
   )
 }
 
+const isKept = (retention: number) => retention >= DAY && retention <= 35 * DAY && retention % DAY === 0
+
 const backupsMustBeKeptADayOrMore: Rule = ({ database: { backup } }) =>
   when(
-    backup.retention < DAY || backup.retention > 35 * DAY || backup.retention % DAY !== 0,
+    !isKept(backup.retention),
     'database.backup.retention',
     writeDuration(backup.retention),
     'RDS keeps automated backups 1 to 35 whole days; without them there is no point-in-time recovery, no replica and no drill',
@@ -150,7 +151,7 @@ const locksMustEnd: Rule = config =>
 
 const archiveMustOutliveBackups: Rule = ({ archive, database }) =>
   when(
-    archive.enabled && archive.retention < database.backup.retention,
+    archive.enabled && isKept(database.backup.retention) && archive.retention < database.backup.retention,
     'archive.retention',
     writeDuration(archive.retention),
     `the archive ends before the oldest backup (${writeDuration(database.backup.retention)}): that backup could not be rolled forward`,

@@ -4,8 +4,8 @@ import { PostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { ENVIRONMENTS, loadEnvironment } from '../../config/environments.ts'
 import { InvalidEnvironment } from '../../config/fault.ts'
 import { parseConfig } from '../../config/parse.ts'
-import { VERSIONS } from '../../config/rules/instances.ts'
 import { LOG_DAYS } from '../../config/rules/time.ts'
+import { VERSIONS } from '../../config/versions.ts'
 import { draft, faultsOf } from './draft.ts'
 
 test('fills defaults, counts durations in seconds and derives the name', () => {
@@ -137,11 +137,13 @@ test('carries every fault in one error, in one message', () => {
   }
 })
 
-test('tells every price that is missing in a region, not only the first', () => {
-  const paths = faultsOf({ region: 'eu-west-1', standbyRegion: 'eu-central-1' }).map(fault => fault.path)
-  expect(paths).toContain("budget.prices['eu-west-1/proxy.vcpu']")
-  expect(paths).toContain("budget.prices['eu-west-1/cache.r7g.large']")
-  expect(paths).toContain("budget.prices['eu-central-1/backup.gib']")
+test('tells every price that is missing in a region, in one sentence a region', () => {
+  const faults = faultsOf({ region: 'eu-west-1', standbyRegion: 'eu-central-1' })
+  expect(faults.map(({ path }) => path)).toEqual(['budget.prices', 'budget.prices'])
+  expect(faults.map(({ sentence }) => sentence)).toEqual([
+    expect.stringMatching(/^no price for eu-central-1\/backup\.gib, eu-central-1\/endpoint\.hour is known/),
+    expect.stringMatching(/eu-west-1\/proxy\.vcpu.* eu-west-1\/cache\.r7g\.large/),
+  ])
 })
 
 test('knows the days that CloudWatch keeps logs for', () => {

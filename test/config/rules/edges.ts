@@ -50,6 +50,12 @@ export const EDGES: readonly Edge[] = [
   { at: 'cache.node', taken: ['t3.micro', 'm7g.2xlarge'], beside: RICH },
   // Disk
   { at: 'database.storage', taken: [{ type: 'io2', size: 400, max: 500, iops: 2_000 }], beside: RICH },
+  {
+    at: 'database.storage.iops',
+    refused: [1_999],
+    taken: [2_000],
+    beside: { ...RICH, database: { storage: { type: 'io2', size: 4_000, max: 5_000 } } },
+  },
   { at: 'database.storage', taken: [{ type: 'gp3', size: 59_578, max: 65_536 }], beside: RICH },
   // Time
   { at: 'database.backup.window', refused: [' 03:30-04:30', '03:30-04:30Z', '24:00-01:00', '03:60-04:30'] },
@@ -120,6 +126,20 @@ export const EDGES: readonly Edge[] = [
     refused: ['off', 'local', '0', 'FALSE'],
     taken: ['on', '1'],
   },
+  {
+    at: 'database.parameters.random_page_cost',
+    refused: ['-1', 'low', '1,1', ''],
+    taken: ['0', '1.1', '1e2'],
+  },
+  {
+    at: 'database.parameters.vacuum_cost_limit',
+    refused: ['0', '10001', '1.5', ' 200'],
+    taken: ['1', '10000'],
+  },
+  { at: 'database.parameters.max_parallel_workers', refused: ['1025'], taken: ['1024'] },
+  { at: 'database.parameters.track_io_timing', refused: ['2', 'yep', ''], taken: ['0', 'ON', 'true', 'no'] },
+  { at: 'database.parameters.log_temp_files', refused: ['2147483648'], taken: ['2147483647', '-1'] },
+  { at: 'database.parameters.TimeZone', taken: ['UTC'] },
   { at: 'database.parameters.track_commit_timestamp', refused: ['0', 'off', 'false', 'no'], taken: ['1'] },
   { at: 'database.parameters.password_encryption', refused: ['xscram-sha-256', 'scram-sha-256x', '1'] },
   { at: 'archive.tables[0]', refused: ['a.b.c', ' public.*', 'public.* ', '*.orders'] },
