@@ -1,6 +1,7 @@
+import { exceededQuotas, takenNames } from './account.ts'
 import { dev } from './dev.ts'
-import { InvalidEnvironment } from './fault.ts'
-import { parseConfig } from './parse.ts'
+import { type Fault, InvalidEnvironment } from './fault.ts'
+import { readConfig } from './parse.ts'
 import { prod } from './prod.ts'
 import type { EnvironmentConfig } from './schema.ts'
 import { staging } from './staging.ts'
@@ -26,7 +27,27 @@ export function writtenEnvironment(name: string): unknown {
   return ENVIRONMENTS.get(name)
 }
 
+/** What was found in an environment: its faults, and what may be too little in its account. */
+export type Judgement = {
+  readonly config?: EnvironmentConfig
+  readonly faults: readonly Fault[]
+  readonly notes: readonly string[]
+}
+
+/** Judges the environment of that name by itself and beside the others. Throws `InvalidEnvironment` for an unknown name. */
+export function judgeEnvironment(name: string): Judgement {
+  const { config, faults } = readConfig(writtenEnvironment(name))
+  if (!config) return { faults, notes: [] }
+  const others = [...ENVIRONMENTS.keys()]
+    .filter(other => other !== name)
+    .flatMap(other => readConfig(writtenEnvironment(other)).config ?? [])
+  return { config, faults: [...faults, ...takenNames(config, others)], notes: exceededQuotas(config, others) }
+}
+
 /** The parsed environment of that name. Throws `InvalidEnvironment` for an unknown name, or with all its faults. */
 export function loadEnvironment(name: string): EnvironmentConfig {
-  return parseConfig(writtenEnvironment(name))
+  const { config, faults } = judgeEnvironment(name)
+  if (!config || faults.length > 0)
+    throw new InvalidEnvironment(config ? `environment ${config.name}` : 'the configuration', faults)
+  return config
 }

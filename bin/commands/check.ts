@@ -1,4 +1,4 @@
-import { ENVIRONMENTS, writtenEnvironment } from '../../config/environments.ts'
+import { ENVIRONMENTS, type Judgement, judgeEnvironment } from '../../config/environments.ts'
 import { describeFault } from '../../config/fault.ts'
 import { readConfig } from '../../config/parse.ts'
 import { readEnvironmentFile } from '../environment-file.ts'
@@ -26,13 +26,14 @@ export const register: Verb = program => {
 }
 
 async function check(options: Options): Promise<void> {
-  const inputs: [string, unknown][] = options.file
-    ? [[options.file, await readEnvironmentFile(options.file)]]
-    : (options.env ? [options.env] : [...ENVIRONMENTS.keys()]).map(name => [name, writtenEnvironment(name)])
-  const readings = inputs.map(([name, input]) => ({ environment: name, faults: readConfig(input).faults }))
-  if (readings.some(reading => reading.faults.length > 0)) process.exitCode = 1
-  if (options.json) return console.log(JSON.stringify(readings, null, 2))
-  for (const { environment, faults } of readings) {
+  const judged = (await judgements(options)).map(([environment, { faults, notes }]) => ({
+    environment,
+    faults,
+    notes,
+  }))
+  if (judged.some(({ faults }) => faults.length > 0)) process.exitCode = 1
+  if (options.json) return console.log(JSON.stringify(judged, null, 2))
+  for (const { environment, faults, notes } of judged) {
     console.log(
       faults.length === 0
         ? `${paint('green', 'ok')}  ${environment}`
@@ -40,5 +41,15 @@ async function check(options: Options): Promise<void> {
     )
     for (const fault of faults) console.log(`\n${describeFault(fault)}`)
     if (faults.length > 0) console.log()
+    for (const note of notes)
+      console.log(
+        `${paint('yellow', 'look')}  ${note}\n  HINT: ask for it before you deploy, in Service Quotas`,
+      )
   }
+}
+
+/** A file is judged by itself: it may be a draft of one of the environments beside which it would be judged. */
+async function judgements({ file, env }: Options): Promise<[string, Judgement][]> {
+  if (file) return [[file, { ...readConfig(await readEnvironmentFile(file)), notes: [] }]]
+  return (env ? [env] : [...ENVIRONMENTS.keys()]).map(name => [name, judgeEnvironment(name)])
 }

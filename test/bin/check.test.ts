@@ -63,7 +63,7 @@ test('reads an environment from a module', async () => {
   const { code, stdout } = await holdfast(['check', '--file', path, '--json'])
   expect(code).toBe(1)
   expect(JSON.parse(stdout)).toEqual([
-    { environment: path, faults: [expect.objectContaining({ path: 'cache.nodes', value: 1 })] },
+    { environment: path, faults: [expect.objectContaining({ path: 'cache.nodes', value: 1 })], notes: [] },
   ])
 })
 
