@@ -2,7 +2,7 @@ import type * as rdsTypes from '@aws-sdk/client-rds'
 import { type Call, type Operation, WireError } from '../../wire/call.ts'
 import { removeBackup, replicateBackups, restoreWindow } from './backups.ts'
 import { archiveFolder } from './configuration.ts'
-import { arnOf, findInstance, keyOf, type Rds, readIdentifier } from './context.ts'
+import { arnOf, findInstance, goOn, keyOf, type Rds, readIdentifier } from './context.ts'
 import { checkRetention, newResourceId } from './identifiers.ts'
 import { filter, page } from './paging.ts'
 import { onArn, onInstance } from './questions.ts'
@@ -138,9 +138,7 @@ function startReplication(
   }
   rds.backups.set(key, copy)
   // The first round goes at once, the next ones with the archive.
-  void replicateBackups(rds, source).catch((error: Error) =>
-    rds.log(`replication of ${source.id}: ${error.message}`),
-  )
+  goOn(rds, `replication of ${source.id}`, () => replicateBackups(rds, source))
   return { DBInstanceAutomatedBackup: describe(rds, copy) }
 }
 

@@ -33,7 +33,17 @@ export type Rds = {
   readonly hosts: Hosts
   readonly fronts: ProxyFronts
   readonly faults: RdsFaults
+  /** What goes on after its operation has answered, beside the instances' own queues. */
+  readonly behind: Set<Promise<void>>
   readonly log: (line: string) => void
+}
+
+/** Lets the work go on after the answer; RDS is not closed before it has ended. What it throws is logged. */
+export function goOn(rds: Pick<Rds, 'behind' | 'log'>, what: string, work: () => Promise<void>): void {
+  const going = work()
+    .catch((error: Error) => rds.log(`${what}: ${error.message}`))
+    .finally(() => rds.behind.delete(going))
+  rds.behind.add(going)
 }
 
 /** Faults that wait for their moment. */

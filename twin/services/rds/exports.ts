@@ -7,7 +7,7 @@ import type { Cluster } from '../../postgres/cluster.ts'
 import { quoteIdentifier } from '../../postgres/quote.ts'
 import { recover } from '../../postgres/recovery.ts'
 import { type Call, type Operation, WireError } from '../../wire/call.ts'
-import { arnOf, findSnapshot, keyOf, type Rds } from './context.ts'
+import { arnOf, findSnapshot, goOn, keyOf, type Rds } from './context.ts'
 import { checkIdentifier } from './identifiers.ts'
 import { filter, page } from './paging.ts'
 import { type TableColumn, writeParquet } from './parquet.ts'
@@ -87,7 +87,7 @@ function startExport(rds: Rds, input: rdsTypes.StartExportTaskMessage, call: Cal
     extractedGb: 0,
   }
   rds.exports.set(keyOf(call.region, id), task)
-  void runExport(rds, task, snapshot)
+  goOn(rds, `export ${id}`, () => runExport(rds, task, snapshot))
   return describe(task)
 }
 

@@ -52,6 +52,7 @@ export function createRds(options: RdsOptions): TwinRds {
     hosts: createHosts(() => rds),
     fronts: createProxyFronts(() => rds),
     faults,
+    behind: new Set(),
     log: options.log ?? (() => {}),
   }
   const operations = {
@@ -79,6 +80,7 @@ export function createRds(options: RdsOptions): TwinRds {
     close: async () => {
       clearInterval(windows)
       await rds.fronts.close()
+      await Promise.all(rds.behind)
       await rds.hosts.closeAll()
     },
     faults: createFaultHooks(rds),

@@ -134,8 +134,8 @@ async function restoreToTime(rds: Rds, input: ToTime, call: Call) {
       'ManageMasterUserPassword is not valid for a restore with the engine postgres.',
     )
   const backup = findBackup(rds, input, call)
-  const target = readTarget(input, backup)
   const id = claimIdentifier(rds, call.region, input.TargetDBInstanceIdentifier, 'TargetDBInstanceIdentifier')
+  const target = readTarget(input, backup)
   const shown = shownFrom(call.region, input, {
     ...inherited(backup.instance),
     KmsKeyId: backup.kmsKeyId ?? backup.instance.KmsKeyId,

@@ -10,6 +10,7 @@ import {
   emit,
   findInstance,
   findSnapshot,
+  goOn,
   keyOf,
   type Rds,
   readIdentifier,
@@ -184,21 +185,23 @@ function copySnapshot(rds: Rds, input: rdsTypes.CopyDBSnapshotMessage, call: Cal
       DBSnapshotArn: arnOf(rds, call.region, 'snapshot', id),
       SnapshotType: type,
       SourceRegion: isAbroad ? source.region : undefined,
-      SourceDBSnapshotIdentifier: arnOf(rds, source.region, 'snapshot', source.id),
+      // A copy within its region and account does not say where it came from.
+      SourceDBSnapshotIdentifier: isAbroad ? arnOf(rds, source.region, 'snapshot', source.id) : undefined,
       Encrypted: source.shown.Encrypted || input.KmsKeyId !== undefined,
       KmsKeyId: input.KmsKeyId ?? source.shown.KmsKeyId,
     },
   }
   rds.snapshots.set(keyOf(call.region, id), copy)
-  void copyTree(source.dir, copy.dir)
-    .then(() => {
-      change(rds, copy, { status: 'available', progress: 100 })
-      tell(rds, copy, 'RDS-EVENT-0197', 'creation', 'Snapshot copy finished')
-    })
-    .catch((error: Error) => {
-      rds.log(`copy of snapshot ${source.id}: ${error.message}`)
+  goOn(rds, `copy of snapshot ${source.id}`, async () => {
+    try {
+      await copyTree(source.dir, copy.dir)
+    } catch (error) {
       change(rds, copy, { status: 'failed' })
-    })
+      throw error
+    }
+    change(rds, copy, { status: 'available', progress: 100 })
+    tell(rds, copy, 'RDS-EVENT-0197', 'creation', 'Snapshot copy finished')
+  })
   return { DBSnapshot: describeSnapshot(copy) }
 }
 
