@@ -15,16 +15,53 @@ export async function flipByte(
   relation: string,
   place: { readonly text: string } | { readonly offset: number },
 ): Promise<void> {
+  await edit(lab, server, await pathOf(server, relation), bytes => {
+    const at = 'offset' in place ? place.offset : middleOf(bytes, place.text)
+    if (at < 0 || at >= bytes.length) throw new Error(`${relation} has no byte ${JSON.stringify(place)}`)
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+  })
+}
+
+/**
+ * Stops the server and writes other texts of the same length over texts in a relation's file.
+ * @throws Error when the file does not hold one of them
+ */
+export async function writeOver(
+  lab: Lab,
+  server: Server,
+  relation: string,
+  texts: Readonly<Record<string, string>>,
+): Promise<void> {
+  await edit(lab, server, await pathOf(server, relation), bytes => {
+    const places = Object.entries(texts).map(([text, other]) => ({ at: bytes.indexOf(text), text, other }))
+    for (const { at, text, other } of places) {
+      if (at < 0 || other.length !== text.length) throw new Error(`${relation} has no ${text} to write over`)
+      bytes.write(other, at, 'latin1')
+    }
+  })
+}
+
+/** Stops the server and has its log of transactions say that this one, of the first million, was rolled back. */
+export async function abortInLog(lab: Lab, server: Server, xid: number): Promise<void> {
+  await edit(lab, server, 'pg_xact/0000', bytes => {
+    const shift = (xid % 4) * 2
+    bytes[xid >> 2] = ((bytes[xid >> 2] ?? 0) & ~(3 << shift)) | (2 << shift)
+  })
+}
+
+async function pathOf(server: Server, relation: string): Promise<string> {
+  return (await server.one<{ path: string }>(`select pg_relation_filepath('${relation}') as path`)).path
+}
+
+async function edit(lab: Lab, server: Server, path: string, change: (bytes: Buffer) => void): Promise<void> {
   await server.run('checkpoint')
-  const { path } = await server.one<{ path: string }>(`select pg_relation_filepath('${relation}') as path`)
   await lab.stop(server)
   const file = openSync(join(server.cluster.data, path), 'r+')
   try {
-    const bytes = Buffer.alloc(LOOKED_THROUGH)
-    const length = readSync(file, bytes, 0, bytes.length, 0)
-    const at = 'offset' in place ? place.offset : middleOf(bytes, place.text)
-    if (at < 0 || at >= length) throw new Error(`${relation} has no byte ${JSON.stringify(place)}`)
-    writeSync(file, Buffer.from([(bytes[at] ?? 0) ^ 1]), 0, 1, at)
+    const all = Buffer.alloc(LOOKED_THROUGH)
+    const bytes = all.subarray(0, readSync(file, all, 0, all.length, 0))
+    change(bytes)
+    writeSync(file, bytes, 0, bytes.length, 0)
   } finally {
     closeSync(file)
   }

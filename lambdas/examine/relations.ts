@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { formOf, isJsonb, labelsWithin, readTypes, type TypeRow } from './types.ts'
+import { formOf, isJsonb, isWritten, labelsWithin, readTypes, type TypeRow } from './types.ts'
 
 /** A table with storage of its own, on one side. */
 export type Relation = {
@@ -11,8 +11,6 @@ export type Relation = {
   /** Number of its file on disk: another one on the other side means that it was rewritten. */
   readonly filenode: number
   readonly bytes: number
-  /** 64-bit when made full: the transaction that last changed its catalog row, and so its file. */
-  readonly catalogXmin: number
   readonly columns: readonly Column[]
 }
 
@@ -23,6 +21,8 @@ export type Column = {
   readonly typmod: number
   /** False for a collation under which different texts are equal. */
   readonly deterministic: boolean
+  /** 64-bit when made full: the transaction that last changed what the column is. */
+  readonly catalogXmin: number
 }
 
 /**
@@ -37,8 +37,7 @@ select
   c.relkind as kind,
   c.relpersistence as persistence,
   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8 as filenode,
-  case when c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes,
-  c.xmin::pg_catalog.text as "catalogXmin"
+  case when c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relpersistence <> 't'
@@ -59,7 +58,8 @@ select
   a.attname as name,
   a.atttypid::pg_catalog.int8 as type,
   a.atttypmod as typmod,
-  coalesce(l.collisdeterministic, true) as deterministic
+  coalesce(l.collisdeterministic, true) as deterministic,
+  a.xmin::pg_catalog.text as "catalogXmin"
 from pg_catalog.pg_attribute a
 left join pg_catalog.pg_collation l on l.oid = a.attcollation
 where a.attrelid = any ($1::pg_catalog.oid[])
@@ -80,7 +80,8 @@ export async function readRelations(
     rows.map(row => {
       const oid = Number(row.oid)
       const own = (byRelation.get(oid) ?? []).map(
-        column => ({ ...column, type: Number(column.type) }) as Column,
+        column =>
+          ({ ...column, type: Number(column.type), catalogXmin: Number(column.catalogXmin) }) as Column,
       )
       return [
         oid,
@@ -89,7 +90,6 @@ export async function readRelations(
           oid,
           filenode: Number(row.filenode),
           bytes: Number(row.bytes),
-          catalogXmin: Number(row.catalogXmin),
           columns: own,
         } as Relation,
       ]
@@ -155,7 +155,7 @@ function whyNot(
   types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
 ): string | undefined {
   if (theirs.type !== mine.type) return 'its type was changed on the primary since'
-  if (formOf(mine.type, mine.typmod, types.copy) !== 'text') return undefined
+  if (!isWritten(formOf(mine.type, mine.typmod, types.copy))) return undefined
   const same = labelsWithin(theirs.type, types.primary) === labelsWithin(mine.type, types.copy)
   return same ? undefined : 'an enum inside it was changed on the primary since'
 }
@@ -166,10 +166,12 @@ function expressions(column: Column, model: Column, types: ReadonlyMap<number, T
   const form = formOf(model.type, model.typmod, types)
   if (typeof form === 'object') return [`pg_catalog.${form.send}(${name})`]
   if (form === 'text') return [`${name}::pg_catalog.text`]
+  // A user may have made a cast of the user's type to text, and bpchar's own drops blanks: a record writes a value out.
+  if (form === 'output') return [`row(${name})::pg_catalog.text`]
   if (form === 'scale') return [name, `pg_catalog.scale(${name})`]
+  const exact = model.deterministic && column.deterministic ? name : `${name} collate pg_catalog."C"`
   // Neither an array's hash nor an element's tells '{{1,2}}' from '{1,2}'.
-  if (form === 'array') return [name, `pg_catalog.array_dims(${name})`]
-  return [model.deterministic && column.deterministic ? name : `${name} collate pg_catalog."C"`]
+  return form === 'array' ? [exact, `pg_catalog.array_dims(${name})`] : [exact]
 }
 
 /** The types of all columns of these relations, with what they are made of. */
@@ -189,8 +191,12 @@ const RECORD = 500
 /** A row's two hashes as SQL expressions. Wide rows are hashed in groups, and the groups' hashes as a row. */
 export type RowHash = readonly [seed0: string, seed1: string]
 
+/**
+ * A record's hash is a sum over its columns, and the rows' hashes are added up: without a last turn that is no sum, two
+ * rows could exchange a value and leave the total as it was. One of the two seeds is turned: it tells such rows apart.
+ */
 export function hashesOf(parts: readonly string[]): RowHash {
-  return [hashOf(parts, 0), hashOf(parts, 1)]
+  return [`pg_catalog.hashint8extended(${hashOf(parts, 0)}, 0)`, hashOf(parts, 1)]
 }
 
 function hashOf(parts: readonly string[], seed: 0 | 1): string {

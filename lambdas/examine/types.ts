@@ -8,6 +8,8 @@ export type TypeRow = {
   readonly builtin: boolean
   readonly sort: 'b' | 'c' | 'd' | 'e' | 'p' | 'r' | 'm'
   readonly isArray: boolean
+  /** False for a composite or a range that compares texts by a collation under which different ones are equal. */
+  readonly deterministic: boolean
   /** Base of a domain, element of an array, bound of a range, fields of a composite. */
   readonly parts: readonly number[]
   /** Labels of an enum, in order. */
@@ -39,6 +41,14 @@ select
   t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace as builtin,
   t.typtype as sort,
   t.typcategory = 'A' and t.typelem <> 0 as "isArray",
+  not exists (
+    select
+    from pg_catalog.pg_collation l
+    where not l.collisdeterministic and (
+      exists (select from pg_catalog.pg_attribute a where t.typtype = 'c' and a.attrelid = t.typrelid and a.attcollation = l.oid)
+      or exists (select from pg_catalog.pg_range r where t.oid in (r.rngtypid, r.rngmultitypid) and r.rngcollation = l.oid)
+    )
+  ) as deterministic,
   array(
     select t.typbasetype::pg_catalog.int8 where t.typtype = 'd'
     union all
@@ -70,11 +80,12 @@ export async function readTypes(client: pg.Client, oids: readonly number[]): Pro
 
 /**
  * Built-in types whose hash tells apart all that their text tells apart. Not among them: numeric (1.0 = 1.00) and
- * floats (0 = -0), interval (1 mon = 30 days), and those that have no hash at all, such as json, xml, point or tsvector.
- * jsonb is: its hash differs with every key and value, though not with the scale of a number inside.
+ * floats (0 = -0), interval (1 mon = 30 days), bpchar without a length (blanks at the end), and those that have no hash
+ * at all, such as json, xml, point or tsvector. jsonb is: its hash differs with every key and value, though neither with
+ * the scale of a number inside nor with where in it an array ends.
  */
 const EXACT = new Set([
-  ...['bool', 'bytea', 'char', 'name', 'int8', 'int2', 'int4', 'oid', 'text', 'bpchar', 'varchar', 'uuid'],
+  ...['bool', 'bytea', 'char', 'name', 'int8', 'int2', 'int4', 'oid', 'text', 'varchar', 'uuid'],
   ...['date', 'time', 'timetz', 'timestamp', 'timestamptz', 'inet', 'cidr', 'macaddr', 'macaddr8'],
   ...['jsonb', 'pg_lsn', 'xid', 'xid8', 'cid', 'tid', 'oidvector'],
   ...['regproc', 'regprocedure', 'regoper', 'regoperator', 'regclass', 'regcollation', 'regtype', 'regrole'],
@@ -88,16 +99,23 @@ const SENT: Readonly<Record<string, string>> = {
   interval: 'interval_send',
 }
 
-/** How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, or as its text. */
-export type Form = 'plain' | 'scale' | 'array' | 'text' | { readonly send: string }
+/**
+ * How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, as its text, or as what its
+ * type's own output says.
+ */
+export type Form = 'plain' | 'scale' | 'array' | 'text' | 'output' | { readonly send: string }
+
+/** True for a form that is made of the value in words. */
+export const isWritten = (form: Form) => form === 'text' || form === 'output'
 
 /** The form for a column of this type. @param typmod the column's; a numeric with one has a fixed scale */
 export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, TypeRow>): Form {
   const type = types.get(oid)
-  if (!type) return 'text'
+  if (!type) return 'output'
   const parts = () => type.parts.map(part => formOf(part, -1, types))
-  const allPlain = () => parts().every(form => form === 'plain')
-  if (type.isArray) return allPlain() ? 'array' : 'text'
+  const allPlain = () => type.deterministic && parts().every(form => form === 'plain')
+  const written = type.builtin ? 'text' : 'output'
+  if (type.isArray) return allPlain() ? 'array' : written
   switch (type.sort) {
     case 'd':
       return formOf(type.parts[0] ?? 0, -1, types)
@@ -106,15 +124,16 @@ export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, T
     case 'c':
     case 'r':
     case 'm':
-      return type.parts.length > 0 && allPlain() ? 'plain' : 'text'
+      return type.parts.length > 0 && allPlain() ? 'plain' : written
     default:
       return baseForm(type, typmod)
   }
 }
 
 function baseForm(type: TypeRow, typmod: number): Form {
-  if (!type.builtin) return 'text'
+  if (!type.builtin) return 'output'
   if (EXACT.has(type.name)) return 'plain'
+  if (type.name === 'bpchar') return typmod >= 0 ? 'plain' : 'output'
   if (type.name === 'numeric') return typmod >= 0 ? 'plain' : 'scale'
   const send = SENT[type.name]
   return send === undefined ? 'text' : { send }
