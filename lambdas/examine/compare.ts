@@ -5,7 +5,7 @@ import { type History, readHistory } from './history.ts'
 import { blocksOf, type Catalog, type Job, jobsOf, joined, rangesOf, readCatalog } from './jobs.ts'
 import { compareDropped, compareWhole } from './multiset.ts'
 import { BLOCK, WHOLE } from './plan.ts'
-import { address, hashesOf, hashingOf, type Relation, readRelations } from './relations.ts'
+import { address, hashesOf, hashingOf, type Relation, readRelations, titleOf } from './relations.ts'
 import type { BlockRange, CompareAnswer, CompareRequest } from './request.ts'
 import type { Lane } from './rows.ts'
 import { openSession } from './session.ts'
@@ -136,15 +136,25 @@ async function runWhole(
 ): Promise<void> {
   const hashing = hashingOf(primary, copy, work.catalog.types, true)
   for (const why of hashing.leftOut) tally.skip(why)
-  const sameColumns = hashing.leftOut.length === 0 && primary.columns.length === copy.columns.length
   const { counts, digest } = await compareWhole(lane, work.history, {
     primary: { address: address(primary), hashes: hashesOf(hashing.primary) },
     copy: { address: address(copy), hashes: hashesOf(hashing.copy) },
     blocksPrimary: blocksOf(primary),
     blocksCopy: blocksOf(copy),
-    rewriter: sameColumns ? undefined : work.history.onPrimary(primary.catalogXmin),
+    reshaped: isReshaped(primary, copy, work.history),
   })
   tally.add(0, counts, digest)
+}
+
+/** True where the primary's columns are not as they were at the cut; a row cannot say whether it was written anew then. */
+function isReshaped(primary: Relation, copy: Relation, history: History): boolean {
+  const since = ({ catalogXmin }: Relation['columns'][number]) =>
+    history.onPrimary(catalogXmin) >= history.firstNew
+  return (
+    primary.columns.length !== copy.columns.length ||
+    primary.persistence !== copy.persistence ||
+    primary.columns.some(since)
+  )
 }
 
 async function runChunks(lane: Lane, chunks: readonly Chunk[], work: Work): Promise<void> {
@@ -212,7 +222,10 @@ async function rowsThere(lane: Lane, chunk: Chunk): Promise<number> {
   return Math.max(1, Number(rows[0].rows))
 }
 
-/** A table that was rewritten while it was read has its rows elsewhere: what was found of it counts for nothing. */
+/**
+ * A table that was rewritten while it was read has its rows elsewhere, and one that was renamed left its name to another:
+ * what was found of it counts for nothing.
+ */
 async function redoRewritten(lane: Lane, work: Work): Promise<void> {
   const differing = [...work.tallies.values()].filter(tally => tally.hasDifferences())
   const tables = differing.map(tally => tally.relation.oid)
@@ -221,7 +234,8 @@ async function redoRewritten(lane: Lane, work: Work): Promise<void> {
   for (const table of tables) {
     const before = work.catalog.primary.get(table)
     const after = now.get(table)
-    if (!before || before.filenode === after?.filenode) continue
+    if (!before || (after && before.filenode === after.filenode && titleOf(before) === titleOf(after)))
+      continue
     work.tallies.delete(table)
     work.rest.push([table, WHOLE, null])
   }

@@ -9,9 +9,11 @@ export type History = {
   readonly onCopy: (xmin: number) => number
   /** True where the copy's log can be asked whether it holds this transaction. */
   readonly mayBeInCopy: (xid: number) => boolean
+  /** The first id that may be younger than the copy's end. */
+  readonly firstNew: number
   /** True for ids that the copy gave out itself after its recovery. */
   readonly isForeign: (xid: number) => boolean
-  /** Those of these ids that the copy's log calls committed. */
+  /** Those of these ids, each of a row that the primary shows, that were committed before the copy's end. */
   readonly committedInCopy: (client: pg.Client, xids: Iterable<number>) => Promise<ReadonlySet<number>>
   /** Those of these ids that the primary's log calls aborted. */
   readonly abortedOnPrimary: (client: pg.Client, xids: Iterable<number>) => Promise<ReadonlySet<number>>
@@ -56,8 +58,16 @@ export function historyOf(facts: {
     onCopy: xmin => fullXid(xmin, facts.nextCopy),
     // Without an exact boundary, an id between the last heartbeat and the boundary may be the copy's own.
     mayBeInCopy: xid => xid >= 0 && xid < first && (boundary.exact || isFinished(xid, snapshot)),
+    firstNew: boundary.exact ? first : Math.min(first, snapshot.xmax),
     isForeign: xid => xid >= first,
-    committedInCopy: (client, xids) => withStatus(client, inCopy, xids, 'committed'),
+    async committedInCopy(client, xids) {
+      // Whatever is older than all that ran at the last heartbeat was over by then, subtransactions too: the copy's log
+      // of transactions, which no checksum protects, is not asked.
+      const all = [...xids]
+      const settled = all.filter(xid => xid < snapshot.xmin)
+      const young = all.filter(xid => xid >= snapshot.xmin)
+      return new Set([...settled, ...(await withStatus(client, inCopy, young, 'committed'))])
+    },
     abortedOnPrimary: (client, xids) => withStatus(client, onPrimary, xids, 'aborted'),
   }
 }

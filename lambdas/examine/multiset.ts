@@ -9,8 +9,8 @@ import { allEqual, type Counts, NOTHING, plus } from './tally.ts'
 export type Whole = Pick<Chunk, 'primary' | 'copy'> & {
   readonly blocksPrimary: number
   readonly blocksCopy: number
-  /** Id of the transaction that rewrote the table together with its columns; its rows cannot be dated. */
-  readonly rewriter?: number
+  /** True where DDL changed a column since the cut: it may have written every row anew, and such rows cannot be dated. */
+  readonly reshaped: boolean
 }
 
 /** Blocks read in one statement: each has its own snapshot, so that none holds the primary's horizon for long. */
@@ -38,13 +38,14 @@ export async function compareWhole(
   )
   const settled = [...copy].filter(([bucket]) => keyOf(primary.get(bucket)) === keyOf(copy.get(bucket)))
   const equal = allEqual(settled.reduce((sum, [, bucket]) => sum + Number(bucket.count), 0))
+  const rewriter = whole.reshaped && differing.length > 0 ? await rewriterOf(lane, history, whole) : undefined
   let counts = equal
   for (const some of slices(differing, [primary, copy])) {
     const [theirs, mine] = await both(
       rowsOf(lane.primary, whole.primary, whole.blocksPrimary, mask, some),
       rowsOf(lane.copy, whole.copy, whole.blocksCopy, mask, some),
     )
-    counts = plus(counts, await judgeBag(lane, history, theirs, mine, whole.rewriter))
+    counts = plus(counts, await judgeBag(lane, history, theirs, mine, rewriter))
   }
   return { counts, digest: total(copy) }
 }
@@ -74,6 +75,32 @@ export function* slices(
     rows += own
   }
   if (slice.length > 0) yield slice
+}
+
+/**
+ * The transaction of the oldest row where none is older than the copy's end. A rewrite leaves no older row than its own,
+ * whatever DDL came after it. Distances from that end, since 32-bit ids have no order.
+ */
+async function rewriterOf(lane: Lane, history: History, whole: Whole): Promise<number | undefined> {
+  let [least, most] = [2 ** 32, -1]
+  for (const range of ranges(whole.blocksPrimary)) {
+    const { rows } = await asked(
+      'primary',
+      lane.primary.query<{ least: string | null; most: string | null }>(
+        `select min(r.distance) as least, max(r.distance) as most
+         from (
+           select case when x.id < 3 then 4294967295 else (x.id - $1 + 4294967296) % 4294967296 end as distance
+           from only ${whole.primary.address} t
+           cross join lateral (select t.xmin::pg_catalog.text::pg_catalog.int8 as id offset 0) x
+           where ${range}
+         ) r`,
+        [history.firstNew % 2 ** 32],
+      ),
+    )
+    least = Math.min(least, Number(rows[0]?.least ?? least))
+    most = Math.max(most, Number(rows[0]?.most ?? most))
+  }
+  return most >= 0 && most < 2 ** 31 ? history.firstNew + least : undefined
 }
 
 type Bucket = { count: bigint; sum0: bigint; sum1: bigint }

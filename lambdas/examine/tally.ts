@@ -75,12 +75,20 @@ export function openTally(relation: Relation, strategy: Strategy): Tally {
       oid: relation.oid,
       strategy,
       ...sum,
-      notCompared: reasons.size > 0 ? [...reasons].join('; ') : undefined,
+      notCompared: reasons.size > 0 ? said([...reasons]) : undefined,
       skipped: whole || undefined,
       chunks: chunks.length,
       digest: chainOf(chunks),
     }),
   }
+}
+
+/** Reasons that a result names: a file that no block can be read of has one for each. */
+const REASONS = 5
+
+function said(reasons: readonly string[]): string {
+  const more = reasons.length - REASONS
+  return [...reasons.slice(0, REASONS), ...(more > 0 ? [`and ${more} reasons more`] : [])].join('; ')
 }
 
 function chainOf(chunks: { at: number; digest: Digest }[]): string {
