@@ -73,15 +73,29 @@ const CATALOGS: readonly Catalog[] = [
   { name: 'pg_ts_config_map', key: ['mapcfg', 'maptokentype', 'mapseqno'] },
   oid('pg_ts_dict'),
   oid('pg_default_acl'),
-  oid(
-    'pg_database',
-    ['datfrozenxid', 'datminmxid', 'dathasloginevt', 'datcollversion'],
-    'datname = pg_catalog.current_database()',
-  ),
+  // All of them: a database that is missing in the copy has no other witness.
+  oid('pg_database', ['datfrozenxid', 'datminmxid', 'dathasloginevt', 'datcollversion']),
+  oid('pg_tablespace'),
   // A drill changes the copy's passwords on purpose.
   oid('pg_authid', ['rolpassword', 'rolvaliduntil']),
   oid('pg_auth_members'),
   { name: 'pg_db_role_setting', key: ['setdatabase', 'setrole'] },
+  oid('pg_parameter_acl'),
+  oid('pg_user_mapping'),
+  // Quarantine disables them, and whoever applies changes skips some.
+  oid('pg_subscription', ['subenabled', 'subskiplsn']),
+  oid('pg_transform'),
+  oid('pg_ts_parser'),
+  oid('pg_ts_template'),
+  { name: 'pg_description', key: ['objoid', 'classoid', 'objsubid'] },
+  { name: 'pg_shdescription', key: ['objoid', 'classoid'] },
+  { name: 'pg_seclabel', key: ['objoid', 'classoid', 'objsubid', 'provider'] },
+  { name: 'pg_shseclabel', key: ['objoid', 'classoid', 'provider'] },
+  { name: 'pg_init_privs', key: ['objoid', 'classoid', 'objsubid'] },
+  {
+    name: 'pg_depend',
+    key: ['classid', 'objid', 'objsubid', 'refclassid', 'refobjid', 'refobjsubid', 'deptype'],
+  },
 ]
 
 /** One row of a catalog: what it is, who wrote it, and what it says, as a hash. */
@@ -91,9 +105,10 @@ export type CatalogName = string
 
 const COLUMNS = `
 select
-  a.attrelid::pg_catalog.regclass::pg_catalog.text as catalog,
+  c.relname::pg_catalog.text as catalog,
   pg_catalog.array_agg(a.attname::pg_catalog.text order by a.attnum) as columns
 from pg_catalog.pg_attribute a
+join pg_catalog.pg_class c on c.oid = a.attrelid
 where a.attrelid = any ($1::pg_catalog.text[]::pg_catalog.regclass[]) and a.attnum > 0 and not a.attisdropped
 group by 1`
 
@@ -117,9 +132,9 @@ export async function readCatalogs(
   const rows = new Map<CatalogName, Map<string, CatalogRow>>()
   const unread: string[] = []
   for (const catalog of CATALOGS) {
-    const own = columns.get(catalog.name)
-    if (!own) continue
     try {
+      const own = columns.get(catalog.name)
+      if (!own) throw new Error(`${catalog.name} has no columns`)
       const found = await client.query<CatalogRow>(rowsQuery(catalog, own))
       rows.set(catalog.name, new Map(found.rows.map(row => [row.key, row])))
     } catch (error) {
@@ -137,18 +152,33 @@ select coalesce(
 
 /** Words for a catalog row, e.g. `table orders column id`. Asked of the side that has it. */
 export async function describeRow(client: pg.Client, catalog: CatalogName, key: string): Promise<string> {
-  const parts = key.split('/')
-  const [owner, sub] =
-    catalog === 'pg_attribute'
-      ? ['pg_class', parts[1] ?? '0']
-      : catalog === 'pg_index' || catalog === 'pg_sequence'
-        ? ['pg_class', '0']
-        : [catalog, '0']
   try {
-    const { rows } = await client.query(DESCRIBE, [`pg_catalog.${owner}`, parts[0], sub])
+    const { rows } = await client.query(DESCRIBE, objectOf(catalog, key.split('/')))
     return `${catalog}: ${rows[0].name}`
   } catch {
     // Not every catalog's rows are objects of their own; its key names the row all the same.
     return `${catalog}: ${key}`
+  }
+}
+
+/** The object that a catalog row is about: its catalog by name or oid, its oid, its part. */
+function objectOf(catalog: CatalogName, [first, second, third]: readonly string[]) {
+  switch (catalog) {
+    case 'pg_attribute':
+      return ['pg_catalog.pg_class', first, second]
+    case 'pg_index':
+    case 'pg_sequence':
+      return ['pg_catalog.pg_class', first, '0']
+    case 'pg_depend':
+      return [first, second, third]
+    case 'pg_description':
+    case 'pg_seclabel':
+    case 'pg_init_privs':
+      return [second, first, third]
+    case 'pg_shdescription':
+    case 'pg_shseclabel':
+      return [second, first, '0']
+    default:
+      return [`pg_catalog.${catalog}`, first, '0']
   }
 }

@@ -18,8 +18,19 @@ const PINNED: Readonly<Record<string, string>> = {
   default_transaction_read_only: 'on',
   lock_timeout: '5s',
   idle_in_transaction_session_timeout: '60s',
+  idle_session_timeout: '0',
   jit: 'off',
+  // Names must be written, and our own statements read, as everywhere else.
+  quote_all_identifiers: 'off',
+  standard_conforming_strings: 'on',
+  // Serializable reads would make the primary's own transactions fail.
+  default_transaction_isolation: 'read committed',
 }
+
+/** A limit on transactions, which came with PostgreSQL 17, must not cut a long reading short. */
+const UNLIMITED = `(
+  select pg_catalog.set_config(s.name, '0', false) from pg_catalog.pg_settings s where s.name = 'transaction_timeout'
+)`
 
 /** Milliseconds that one statement may hold the primary's horizon back. */
 export const STATEMENT_TIMEOUT = 60_000
@@ -43,6 +54,7 @@ export async function openSession(side: Side, options: SessionOptions = {}): Pro
   if (options.writes) settings.push(['default_transaction_read_only', 'off'])
   try {
     const calls = settings.map((_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, false)`)
+    if (!options.asTheWorkload) calls.push(UNLIMITED)
     await client.query(`select ${calls.join(', ')}`, settings.flat())
     return client
   } catch (error) {
