@@ -4,39 +4,58 @@ import type { Check } from '../runtime/verdict.ts'
 import { several } from './check.ts'
 import { quote } from './relations.ts'
 
-/** A heap or an index to be read from end to end. */
+/** A heap, an index or a sequence to be read from end to end. */
 type Target = {
   readonly oid: number
   readonly name: string
-  /** `heap`, or the access method of an index. */
+  /** `heap`, `sequence`, or the access method of an index. */
   readonly method: string
 }
 
-/** Heaps with their TOAST tables, and indexes; catalogs too. Temporary and unlogged ones were not restored. */
+/** Heaps with their TOAST tables, indexes and sequences; catalogs too. Temporary and unlogged ones were not restored. */
 const TARGETS = `
 select
   c.oid::pg_catalog.int8 as oid,
   c.oid::pg_catalog.regclass::pg_catalog.text as name,
-  case when c.relkind = 'i' then a.amname::pg_catalog.text else 'heap' end as method
+  case c.relkind when 'i' then a.amname::pg_catalog.text when 'S' then 'sequence' else 'heap' end as method
 from pg_catalog.pg_class c
 left join pg_catalog.pg_am a on a.oid = c.relam
 where c.relpersistence = 'p'
-  and (c.relkind in ('i', 't') or c.relkind in ('r', 'm'))
+  and c.relkind in ('r', 'm', 't', 'i', 'S')
   and (c.relkind <> 'i' or (select i.indisvalid from pg_catalog.pg_index i where i.indexrelid = c.oid))
   and c.oid > $1
 order by c.oid`
 
-const WHERE = `
-select n.nspname as schema
+/**
+ * Where the functions are, and whether amcheck is of a version that looks for two rows under one unique key (17) and
+ * into GIN indexes (18).
+ */
+const TOOLS = `
+select
+  pg_catalog.max(n.nspname) filter (where e.extname = 'amcheck') as amcheck,
+  pg_catalog.max(n.nspname) filter (where e.extname = 'pg_prewarm') as prewarm,
+  coalesce(pg_catalog.bool_or(p.proname = 'bt_index_parent_check' and p.pronargs = 4), false) as uniqueness,
+  coalesce(pg_catalog.bool_or(p.proname = 'gin_index_check'), false) as gin
 from pg_catalog.pg_extension e
 join pg_catalog.pg_namespace n on n.oid = e.extnamespace
-where e.extname = 'amcheck'`
+join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
+join pg_catalog.pg_proc p on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.oid = d.objid
+where e.extname in ('amcheck', 'pg_prewarm')`
+
+type Tools = {
+  readonly amcheck: string | null
+  readonly prewarm: string | null
+  readonly uniqueness: boolean
+  readonly gin: boolean
+}
 
 export type AmcheckAnswer = { readonly checks: Check[]; readonly next?: string }
 
 type Counts = {
   heaps: number
   indexes: number
+  /** Files of which only the pages were read, each against its checksum. */
+  pages: number
   skipped: Map<string, number>
   faults: Check[]
   unknown: string[]
@@ -44,11 +63,12 @@ type Counts = {
 
 /**
  * Reads every heap and every index with amcheck: each heap row's form, each index against its heap with every entry
- * looked up, parents included. Stops when the time is up and says where to go on.
+ * looked up, parents and uniqueness included. Of what amcheck does not know every page is read, so that its checksum is
+ * looked at. Stops when the time is up and says where to go on.
  */
 export async function runAmcheck(client: pg.Client, after: string, end: number): Promise<AmcheckAnswer> {
-  const schema = (await client.query<{ schema: string }>(WHERE)).rows[0]?.schema
-  if (schema === undefined)
+  const tools = (await client.query<Tools>(TOOLS)).rows[0]
+  if (!tools || tools.amcheck === null)
     return {
       checks: [
         { name: 'structure.amcheck', verdict: 'unknown', detail: 'amcheck is not installed in the copy' },
@@ -57,62 +77,71 @@ export async function runAmcheck(client: pg.Client, after: string, end: number):
   const targets = (await client.query(TARGETS, [after])).rows.map(
     row => ({ ...row, oid: Number(row.oid) }) as Target,
   )
-  const counts: Counts = { heaps: 0, indexes: 0, skipped: new Map(), faults: [], unknown: [] }
+  const counts: Counts = { heaps: 0, indexes: 0, pages: 0, skipped: new Map(), faults: [], unknown: [] }
   let next: string | undefined
   for (const [at, target] of targets.entries()) {
     if (at > 0 && Date.now() > end) {
       next = String(targets[at - 1]?.oid)
       break
     }
-    await look(client, schema, target, counts)
+    await look(client, tools, target, counts)
   }
   return { checks: checksOf(counts), next }
 }
 
-function questionOf(schema: string, target: Target): string | undefined {
-  const inside = quote(schema)
+type Kind = 'heaps' | 'indexes' | 'pages'
+
+function questionOf(tools: Tools, target: Target): readonly [Kind, string] | undefined {
+  const inside = quote(tools.amcheck ?? '')
   switch (target.method) {
     case 'heap':
-      return `select blkno, offnum, attnum, msg from ${inside}.verify_heapam($1::pg_catalog.regclass, check_toast => true) limit 5`
+      return [
+        'heaps',
+        `select blkno, offnum, attnum, msg from ${inside}.verify_heapam($1::pg_catalog.regclass, check_toast => true) limit 5`,
+      ]
     case 'btree':
-      return `select ${inside}.bt_index_parent_check($1::pg_catalog.regclass, true, true)`
+      return [
+        'indexes',
+        `select ${inside}.bt_index_parent_check($1::pg_catalog.regclass, true, true${tools.uniqueness ? ', true' : ''})`,
+      ]
     case 'gin':
-      return `select ${inside}.gin_index_check($1::pg_catalog.regclass)`
-    default:
-      return undefined
+      if (tools.gin) return ['indexes', `select ${inside}.gin_index_check($1::pg_catalog.regclass)`]
   }
+  if (tools.prewarm === null) return undefined
+  return ['pages', `select ${quote(tools.prewarm)}.pg_prewarm($1::pg_catalog.regclass, 'buffer')`]
 }
 
-async function look(client: pg.Client, schema: string, target: Target, counts: Counts): Promise<void> {
-  const question = questionOf(schema, target)
-  const skip = (why: string) => {
+async function look(client: pg.Client, tools: Tools, target: Target, counts: Counts): Promise<void> {
+  const [kind, question] = questionOf(tools, target) ?? []
+  if (kind === undefined || question === undefined) {
+    const why = `of a kind that amcheck does not know (${target.method}), and pg_prewarm is not installed`
     counts.skipped.set(why, (counts.skipped.get(why) ?? 0) + 1)
+    return
   }
-  if (question === undefined) return skip(`amcheck knows no ${target.method} index`)
   try {
     const { rows } = await client.query(question, [target.oid])
-    if (target.method !== 'heap') counts.indexes += 1
-    else counts.heaps += 1
-    if (target.method === 'heap' && rows[0])
+    counts[kind] += 1
+    if (kind === 'heaps' && rows[0])
       counts.faults.push(fault(target, question, `block ${rows[0].blkno}: ${rows[0].msg}`))
   } catch (error) {
     const code = (error as { code?: string }).code ?? ''
     if (/^XX|^58/.test(code)) counts.faults.push(fault(target, question, sentence(error)))
-    // gin_index_check came with PostgreSQL 18.
-    else if (code === '42883') skip(`this version's amcheck knows no ${target.method} index`)
     else counts.unknown.push(`${target.name}: ${sentence(error)}`)
   }
 }
 
+const NOUNS: Readonly<Record<string, string>> = { heap: 'table', sequence: 'sequence' }
+
 const fault = (target: Target, asked: string, found: string): Check => ({
   name: `structure.amcheck.${target.name}`,
   verdict: 'fail',
-  detail: `${target.method === 'heap' ? 'table' : 'index'} ${target.name}: ${found}`,
+  detail: `${NOUNS[target.method] ?? 'index'} ${target.name}: ${found}`,
   asked,
 })
 
 function checksOf(counts: Counts): Check[] {
-  const read = `${counts.heaps} heaps and ${counts.indexes} indexes were read from end to end`
+  const pages = counts.pages > 0 ? `, and every page of ${counts.pages} sequences and other indexes` : ''
+  const read = `${counts.heaps} heaps and ${counts.indexes} indexes were read from end to end${pages}`
   const unknown = counts.unknown.length
   return [
     {
@@ -127,7 +156,7 @@ function checksOf(counts: Counts): Check[] {
     ...[...counts.skipped].map(([why, count]) => ({
       name: 'structure.amcheck.skipped',
       verdict: 'skipped' as const,
-      detail: `${count} indexes: ${why}`,
+      detail: `${count} files not read: ${why}`,
     })),
   ]
 }

@@ -4,24 +4,41 @@ import type { Check } from '../runtime/verdict.ts'
 import { several } from './check.ts'
 import { quote } from './relations.ts'
 
-/** Sequences that feed a column: serial and identity. A cycling one may rightly lie behind. */
+/**
+ * Sequences that feed a column: serial and identity, and those that a column of whole numbers takes its default from
+ * without owning them. A cycling one may rightly lie behind.
+ */
 const OWNED = `
+with fed(sequence, relation, attnum) as (
+  select d.objid, d.refobjid, d.refobjsubid
+  from pg_catalog.pg_depend d
+  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    and d.refobjsubid > 0
+    and d.deptype in ('a', 'i')
+  union
+  select d.refobjid, f.adrelid, f.adnum
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_attrdef f on f.oid = d.objid
+  join pg_catalog.pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+  where d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    and a.atttypid in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype, 'int8'::pg_catalog.regtype)
+    and pg_catalog.pg_get_expr(f.adbin, f.adrelid) ~ '^nextval[(][^()]*[)]$'
+)
 select
   sn.nspname as "sequenceSchema", s.relname as "sequenceName",
   tn.nspname as "tableSchema", t.relname as "tableName",
   a.attname as "column",
   q.seqincrement > 0 as rising
-from pg_catalog.pg_depend d
-join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+from fed
+join pg_catalog.pg_class s on s.oid = fed.sequence and s.relkind = 'S'
 join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
 join pg_catalog.pg_sequence q on q.seqrelid = s.oid and not q.seqcycle
-join pg_catalog.pg_class t on t.oid = d.refobjid and t.relkind in ('r', 'p') and t.relpersistence = 'p'
+join pg_catalog.pg_class t on t.oid = fed.relation and t.relkind in ('r', 'p') and t.relpersistence = 'p'
 join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = d.refobjsubid
-where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-  and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-  and d.deptype in ('a', 'i')
-  and s.relpersistence = 'p'
+join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = fed.attnum
+where s.relpersistence = 'p'
 order by 1, 2`
 
 type Owned = {

@@ -26,17 +26,24 @@ begin
     when insufficient_privilege or undefined_file or feature_not_supported then
       raise warning 'amcheck could not be created: %', sqlerrm;
   end;
+  -- Reads every page of what amcheck does not know: other kinds of index, and sequences.
+  begin
+    create extension if not exists pg_prewarm with schema holdfast;
+  exception
+    when insufficient_privilege or undefined_file or feature_not_supported then
+      raise warning 'pg_prewarm could not be created: %', sqlerrm;
+  end;
 end
 $examine$;
 
-do $amcheck$
+do $readers$
 declare
   routine regprocedure;
 begin
   for routine in
     select d.objid::regprocedure
     from pg_catalog.pg_depend d
-    join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname = 'amcheck'
+    join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname in ('amcheck', 'pg_prewarm')
     where d.classid = 'pg_catalog.pg_proc'::regclass
       and d.refclassid = 'pg_catalog.pg_extension'::regclass
       and d.deptype = 'e'
@@ -49,4 +56,4 @@ begin
     end;
   end loop;
 end
-$amcheck$;
+$readers$;
