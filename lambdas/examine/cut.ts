@@ -31,6 +31,9 @@ select
   not pg_catalog.pg_is_in_recovery()
     or exists (select from holdfast.heartbeat h where h.seq > $1::pg_catalog.int8) as ahead`
 
+/** Seconds by which whoever names the moment of the disaster may misread the primary's clock. */
+const CLOCKS = 1
+
 /** The newest heartbeat in this database. */
 export async function readCut(client: pg.Client): Promise<Cut | null> {
   return (await client.query<Cut>(NEWEST_HEARTBEAT)).rows[0] ?? null
@@ -55,7 +58,7 @@ export async function cut(request: CutRequest, sides: Sides & { readonly copy: S
       rpoSeconds: null,
       lost: { heartbeats: null, transactions: null, rows: null },
     }
-  const rpoSeconds = Math.max(0, (Date.parse(request.disasterAt) - Date.parse(found.at)) / 1000)
+  const rpoSeconds = (Date.parse(request.disasterAt) - Date.parse(found.at)) / 1000
   const { ahead, ...lost } = sides.primary
     ? await withSession(sides.primary, client => count(client, found, request.disasterAt))
     : { ahead: true, heartbeats: null, transactions: null }
@@ -63,7 +66,7 @@ export async function cut(request: CutRequest, sides: Sides & { readonly copy: S
     checks: [foundCheck(found, rpoSeconds, lost), ...(ahead ? [] : [behind(sides.primary, found)])],
     cut: found,
     referenceAhead: ahead,
-    rpoSeconds,
+    rpoSeconds: Math.max(0, rpoSeconds),
     lost: { ...lost, rows: null },
   }
 }
@@ -95,6 +98,14 @@ function foundCheck(
   const what = known
     ? `; ${lost.heartbeats} heartbeats and at most ${lost.transactions} transactions lie between`
     : ''
+  if (rpo < -CLOCKS)
+    return asked(
+      'cut.heartbeat',
+      'fail',
+      `the copy ends at ${found.at}, ${(-rpo).toFixed(3)} s after the disaster: it holds what it should save from`,
+      NEWEST_HEARTBEAT,
+      found,
+    )
   return asked(
     'cut.heartbeat',
     'pass',
