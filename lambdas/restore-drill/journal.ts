@@ -76,15 +76,25 @@ async function performStage<G extends readonly unknown[], T>(
       detail: said(error),
     }),
   )
+  const checks =
+    finding.checks.length > 0
+      ? [...finding.checks]
+      : [
+          {
+            name: `${stage.name}.completed`,
+            verdict: 'unknown' as const,
+            detail: 'it came back without a check',
+          },
+        ]
   const endedAt = await stage.clock('ended')
   return {
     stage: {
       name: stage.name,
       startedAt: new Date(startedAt).toISOString(),
       endedAt: new Date(endedAt).toISOString(),
-      verdict: worst(finding.checks),
+      verdict: worst(checks),
       detail: finding.detail,
-      checks: [...finding.checks],
+      checks,
     },
     calls: stage.calls,
     value: finding.value,

@@ -126,7 +126,13 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   const rows = total(compared, 'compared')
   const equal = total(compared, 'equal')
   const how = equal === rows ? '' : `${sayCount(equal)} of `
-  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}`
+  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
+}
+
+function sayUnseen(tables: readonly EvidenceTable[]): string {
+  const left = tables.filter(table => table.level === 'none').map(table => table.name)
+  const more = left.length > 3 ? ` and ${left.length - 3} more` : ''
+  return left.length === 0 ? '' : `; not looked at: ${left.slice(0, 3).join(', ')}${more}`
 }
 
 /** What happened to the rows that the living database has no longer, so that nobody takes them for compared. */
