@@ -11,7 +11,7 @@ Examples:
   holdfast evidence show last                   one of them, check by check
   holdfast evidence verify                      its whole chain, out of the bucket
   holdfast evidence verify 0000000007.json      one file, offline
-  holdfast evidence verify ./evidence --key evidence.pem
+  holdfast evidence verify ./evidence --key evidence.pem --newest <sha256 that the last drill told>
   holdfast evidence report last --out drill.html
 
 Without --key a record is verified with the key inside it: that finds damage, not a forger.
@@ -37,6 +37,10 @@ export const register: Verb = program => {
   place(evidence.command('verify').description('hash, signature and chain; names the first broken link'))
     .argument('[from]', 'a file or folder, in place of the bucket')
     .option('--key <pem>', 'the public key that must have signed')
+    .option(
+      '--newest <sha256>',
+      'hash of the newest record, as its drill told it: finds an end that was cut off',
+    )
     .option('--json', 'for machines')
     .action(verify)
   place(evidence.command('report').description('one drill as a page'))
@@ -60,7 +64,9 @@ async function load(from: string | undefined, where: Where): Promise<Loaded[]> {
   await using deployment = await openDeployment(where)
   const place = where.region ?? 'home'
   const bucket = await deployment.output(place, 'EvidenceBucket')
-  return [await readBucket(deployment.s3(place), bucket, deployment.region(place))]
+  const region = deployment.region(place)
+  const chain = `${deployment.config.name}/${region}`
+  return [{ ...(await readBucket(deployment.s3(place), bucket, region)), chain }]
 }
 
 async function list(from: string | undefined, options: Where & { json?: boolean }): Promise<void> {
@@ -95,22 +101,36 @@ async function show(which: string, options: Where & { from?: string; json?: bool
 
 async function verify(
   from: string | undefined,
-  options: Where & { key?: string; json?: boolean },
+  options: Where & { key?: string; newest?: string; json?: boolean },
 ): Promise<void> {
   const { verifyChain } = await import('../../lambdas/runtime/evidence/verify.ts')
   const chains = await load(from, options)
   const pin = options.key === undefined ? undefined : await readFile(options.key, 'utf8')
-  const found = chains.map(({ files, whole, from: where }) => ({
+  const { newest } = options
+  const found = chains.map(({ files, whole, chain, covered = [], from: where }) => ({
     from: where,
-    ...verifyChain(files, { pin, whole }),
+    ...verifyChain(files, { pin, whole, chain, newest }),
+    covered,
   }))
-  if (found.some(chain => chain.verdict !== 'pass')) process.exitCode = 1
+  if (found.some(chain => chain.verdict !== 'pass' || chain.covered.length > 0)) process.exitCode = 1
   console.log(
     options.json
       ? JSON.stringify(found, null, 2)
-      : found.map(chain => `${chain.from}\n${sayVerification(chain, chain.from)}`).join('\n\n'),
+      : found
+          .map(chain =>
+            [chain.from, sayVerification(chain, chain.from), ...sayCovered(chain.covered)].join('\n'),
+          )
+          .join('\n\n'),
   )
 }
+
+const sayCovered = (keys: readonly string[]): string[] =>
+  keys.length === 0
+    ? []
+    : [
+        paint('red', `deleted or written over: ${keys.join(', ')}`),
+        '  what was first written there is locked, and that was read',
+      ]
 
 /** The verification in words: what holds, or the first link that does not and why. */
 export function sayVerification(found: Verification, where: string): string {

@@ -1,8 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { S3Client } from '@aws-sdk/client-s3'
-import { chainKeys, readObject } from '../../lambdas/restore-drill/evidence/store.ts'
-import { sequenceOf } from '../../lambdas/runtime/evidence/key.ts'
+import {
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import { evidencePrefix, sequenceOf } from '../../lambdas/runtime/evidence/key.ts'
 import { parseSealed, type SealedEvidence } from '../../lambdas/runtime/evidence/record.ts'
 import type { EvidenceFile } from '../../lambdas/runtime/evidence/verify.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
@@ -12,6 +16,10 @@ export type Loaded = {
   readonly files: readonly EvidenceFile[]
   readonly whole: boolean
   readonly from: string
+  /** The chain that it must be, where that is known. */
+  readonly chain?: string
+  /** Keys at which something else lies than what was first written there: deleted, or written over. */
+  readonly covered?: readonly string[]
 }
 
 /**
@@ -42,13 +50,35 @@ async function readFolder(path: string): Promise<Loaded[]> {
   return [...(files.length > 0 ? [{ files, whole: true, from: path }] : []), ...below.flat()]
 }
 
-/** A region's chain out of its bucket. */
+/**
+ * A region's chain out of its bucket, each record as it was first written: the lock keeps that version, whatever a
+ * deletion or a second writing puts over it.
+ */
 export async function readBucket(s3: S3Client, bucket: string, region: string): Promise<Loaded> {
-  const keys = await chainKeys(s3, bucket, region)
+  const first = new Map<string, string | undefined>()
+  const covered = new Set<string>()
+  let at: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {}
+  while (at !== undefined) {
+    const page: ListObjectVersionsCommandOutput = await s3.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: evidencePrefix(region), ...at }),
+    )
+    // The newest version of a key comes first.
+    for (const { Key = '', VersionId } of page.Versions ?? []) {
+      if (first.has(Key)) covered.add(Key)
+      if (sequenceOf(Key) !== null) first.set(Key, VersionId)
+    }
+    for (const { Key = '' } of page.DeleteMarkers ?? []) covered.add(Key)
+    at = page.IsTruncated
+      ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
+      : undefined
+  }
   const files = await Promise.all(
-    keys.map(async name => ({ name, text: await readObject(s3, bucket, name) })),
+    [...first].map(async ([name, VersionId]) => {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: name, VersionId }))
+      return { name, text: (await Body?.transformToString()) ?? '' }
+    }),
   )
-  return { files, whole: true, from: `s3://${bucket}` }
+  return { files, whole: true, from: `s3://${bucket}`, covered: [...covered].sort() }
 }
 
 /** The records that can be read, in order; a broken one is the verifier's to report. */

@@ -110,7 +110,12 @@ async function keepEvidence(
   const report = join(ROOT, '.holdfast', 'report.html')
   await writeFile(report, renderReport(newest, records.slice(-30, -1).map(summaryOf)))
   const onlyInCopy = newest.evidence.tables.reduce((sum, table) => sum + table.changedSince, 0)
-  return { onlyInCopy, evidence: verifyChain(chain.files, { pin, whole: true }), report, folder }
+  return {
+    onlyInCopy,
+    evidence: verifyChain(chain.files, { pin, whole: true, chain: `${deployment.config.name}/${region}` }),
+    report,
+    folder,
+  }
 }
 
 async function publicKey(region: string, key: string): Promise<string> {

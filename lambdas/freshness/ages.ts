@@ -16,12 +16,13 @@ export type EvidenceAges = { readonly proofs: Readonly<Record<string, number>>; 
 
 /**
  * Seconds since the newest passed drill of each mode, and since the newest negative control, by the records of each
- * chain from its end backwards. A record whose hash does not hold proves nothing and is an error.
+ * chain from its end backwards. A record whose hash does not hold, or of another
+ * environment, proves nothing and is an error.
  * @param now milliseconds since the epoch
  */
 export async function evidenceAges(
   s3: S3Client,
-  bucket: string,
+  { bucket, name }: { readonly bucket: string; readonly name: string },
   drilled: readonly Drilled[],
   now: number,
 ): Promise<EvidenceAges> {
@@ -36,6 +37,10 @@ export async function evidenceAges(
     for (const key of keys.sort().reverse()) {
       if (wanted.size === 0 && controlSeen) break
       const evidence = await recordAt(s3, bucket, key)
+      if (evidence.chain !== `${name}/${region}`)
+        throw new Error(
+          `s3://${bucket}/${key} belongs to the chain ${evidence.chain}, not to ${name}/${region}`,
+        )
       const age = (now - Date.parse(evidence.startedAt)) / 1_000
       if (evidence.request.negativeControl !== undefined) {
         control = controlSeen ? control : Math.min(control, age)

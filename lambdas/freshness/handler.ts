@@ -22,7 +22,7 @@ export async function handler(): Promise<Ages> {
   const dimensions = { Environment: name, Region: region }
 
   const [evidence, segment, rdsSays] = await Promise.allSettled([
-    evidenceAges(s3, text(ENV.evidenceBucket), drilled, now),
+    evidenceAges(s3, { bucket: text(ENV.evidenceBucket), name }, drilled, now),
     segments === '' ? undefined : segmentAge(s3, segments, now),
     databaseAges(rds, text(ENV.source), region === text(ENV.sourceRegion), now),
   ])

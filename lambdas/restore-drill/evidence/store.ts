@@ -63,7 +63,7 @@ function refuseBrokenHead(head: SealedEvidence, key: string | undefined): void {
 }
 
 /** Keys of the chain's records in order. */
-export async function chainKeys(s3: S3Client, bucket: string, region: string): Promise<string[]> {
+async function chainKeys(s3: S3Client, bucket: string, region: string): Promise<string[]> {
   const keys: string[] = []
   for await (const page of paginateListObjectsV2(
     { client: s3 },
@@ -75,7 +75,7 @@ export async function chainKeys(s3: S3Client, bucket: string, region: string): P
 }
 
 /** The text of one object. */
-export async function readObject(s3: S3Client, bucket: string, key: string): Promise<string> {
+async function readObject(s3: S3Client, bucket: string, key: string): Promise<string> {
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
   if (!Body) throw new Error(`s3://${bucket}/${key} has no body`)
   return Body.transformToString()

@@ -13,6 +13,7 @@ export type Break =
   | 'repeated'
   | 'reordered'
   | 'wrong chain'
+  | 'cut off'
 
 /** One file of a chain: its name (a path or an object key) and its text. */
 export type EvidenceFile = { readonly name: string; readonly text: string }
@@ -43,6 +44,10 @@ export type VerifyOptions = {
   readonly pin?: string | undefined
   /** True when the files claim to be the whole chain, so that its first record must be among them. @default false */
   readonly whole?: boolean
+  /** The chain that is wanted, e.g. `shop-prod/us-east-1`: another environment's is as well signed. */
+  readonly chain?: string | undefined
+  /** Hex SHA-256 of the newest record, known from elsewhere: nothing in a chain says that its end was cut off. */
+  readonly newest?: string | undefined
 }
 
 /** Hex SHA-256 of a public key's DER. @throws when the text is no public key. */
@@ -54,7 +59,7 @@ export function fingerprintOf(pem: string): string {
 /**
  * Verifies files as one chain, offline, in the order of their names: hash, signature, key, place and link of each.
  * No file at all is a failure: nothing was proven.
- * The newest records can be cut off unseen: compare the last link's hash with what you know.
+ * The newest records can be cut off unseen unless `newest` says which was the last.
  */
 export function verifyChain(files: readonly EvidenceFile[], options: VerifyOptions = {}): Verification {
   const ordered = [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -62,12 +67,15 @@ export function verifyChain(files: readonly EvidenceFile[], options: VerifyOptio
   let before: SealedEvidence | undefined
   let trusted = options.pin
   for (const file of ordered) {
-    const { link, sealed } = verifyLink(file, before, trusted, options.whole ?? false)
+    const { link, sealed } = verifyLink(file, before, trusted, options)
     links.push(link)
     // Without a pin the first record's key speaks for the chain: a later change of key is a break.
     trusted ??= sealed?.signature.publicKey
     before = sealed ?? before
   }
+  const last = links.at(-1)
+  if (last && !last.broken && options.newest !== undefined && last.sha256 !== options.newest)
+    links[links.length - 1] = { ...last, broken: cutOff(options.newest) }
   const broken = links.find(link => link.broken)
   return {
     verdict: broken || links.length === 0 ? 'fail' : 'pass',
@@ -83,7 +91,7 @@ function verifyLink(
   file: EvidenceFile,
   before: SealedEvidence | undefined,
   trusted: string | undefined,
-  whole: boolean,
+  { whole = false, chain }: VerifyOptions,
 ): { link: Link; sealed?: SealedEvidence } {
   let sealed: SealedEvidence
   try {
@@ -95,7 +103,11 @@ function verifyLink(
   }
   const { evidence } = sealed
   const own = { name: file.name, sequence: evidence.sequence, drill: evidence.drill, sha256: sealed.sha256 }
-  const broken = ownFault(sealed, trusted) ?? placeFault(file, sealed) ?? linkFault(sealed, before, whole)
+  const broken =
+    ownFault(sealed, trusted) ??
+    placeFault(file, sealed) ??
+    chainFault(sealed, chain) ??
+    linkFault(sealed, before, whole)
   return { link: broken ? { ...own, broken } : own, sealed }
 }
 
@@ -130,6 +142,16 @@ function placeFault(file: EvidenceFile, { evidence }: SealedEvidence): Fault {
     ? undefined
     : { why: 'misplaced', detail: `its name says ${named}, its content says ${evidence.sequence}` }
 }
+
+function chainFault({ evidence }: SealedEvidence, wanted: string | undefined): Fault {
+  if (wanted === undefined || evidence.chain === wanted) return undefined
+  return { why: 'wrong chain', detail: `it belongs to ${evidence.chain}, wanted ${wanted}` }
+}
+
+const cutOff = (newest: string): Fault => ({
+  why: 'cut off',
+  detail: `the newest record should have the hash ${newest}: what came after this one is missing`,
+})
 
 function linkFault({ evidence }: SealedEvidence, before: SealedEvidence | undefined, whole: boolean): Fault {
   if (!before) {

@@ -86,7 +86,7 @@ function put(region: string, sequence: number, sealed: SealedEvidence) {
   )
 }
 
-const ages = () => evidenceAges(s3, bucket, drilled, NOW)
+const ages = () => evidenceAges(s3, { bucket, name: 'shop-prod' }, drilled, NOW)
 const CONTROL = {
   request: { ...makeEvidence().request, negativeControl: 'missing-row' },
 }
@@ -108,6 +108,12 @@ test('the newest passed drill of a mode is its proof, and each region answers fo
   )
   await record(STANDBY, { startedAt: '2026-11-19T14:05:00.000Z', mode: 'region-loss' })
   expect((await ages()).proofs).toEqual({ 'bad-write': 2 * DAY, 'region-loss': 3 * DAY })
+})
+
+test("another environment's evidence proves nothing here", async () => {
+  const other = makeEvidence({ startedAt: '2026-11-22T14:00:00.000Z', chain: `shop-dev/${HOME}` })
+  await put(HOME, 1, sealWith(keys, other))
+  await expect(ages()).rejects.toThrow(`belongs to the chain shop-dev/${HOME}, not to shop-prod/${HOME}`)
 })
 
 test('a drill that failed or did not find out proves nothing: the one that passed before it counts', async () => {

@@ -95,6 +95,27 @@ test('a record of another environment is the wrong chain', () => {
   expect(verifyChain(filesOf([...chain, other])).broken).toMatchObject({ broken: { why: 'wrong chain' } })
 })
 
+// Naive: a chain that holds in itself. Another environment's does, and so does one without its last record.
+test('the whole chain of another environment is not the one that is wanted', () => {
+  const files = filesOf(makeChain(keys, 2))
+  expect(verifyChain(files, { chain: 'shop-prod/us-east-1' }).verdict).toBe('pass')
+  expect(verifyChain(files, { chain: 'shop-dev/us-east-1' }).broken).toMatchObject({
+    sequence: 1,
+    broken: { why: 'wrong chain' },
+  })
+})
+
+test('an end that was cut off is found by the hash of the newest record', () => {
+  const chain = makeChain(keys, 3)
+  const newest = chain[2]!.sha256
+  expect(verifyChain(filesOf(chain), { whole: true, newest }).verdict).toBe('pass')
+  expect(verifyChain(filesOf(chain.slice(0, 2)), { whole: true, newest })).toMatchObject({
+    verdict: 'fail',
+    complete: false,
+    broken: { sequence: 2, broken: { why: 'cut off' } },
+  })
+})
+
 test('no record at all proves nothing', () => {
   expect(verifyChain([])).toMatchObject({ verdict: 'fail', fingerprint: null })
 })
