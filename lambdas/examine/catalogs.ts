@@ -22,6 +22,25 @@ const STORAGE = [
   ...['relfilenode', 'relhasindex', 'relhasrules', 'relhastriggers', 'relhassubclass', 'reltoastrelid'],
 ]
 
+/**
+ * Oids of what belongs to a session: a copy has no session left, and its autovacuum drops such things while a living
+ * one keeps them on the primary.
+ */
+const TEMPORARY = `(
+  select t.oid from pg_catalog.pg_class t where t.relpersistence = 't'
+  union all
+  select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where n.nspname ~ '^pg_(toast_)?temp_'
+  union all
+  select p.oid from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname ~ '^pg_(toast_)?temp_'
+  union all
+  select d.oid from pg_catalog.pg_attrdef d join pg_catalog.pg_class t on t.oid = d.adrelid where t.relpersistence = 't'
+  union all
+  select k.oid from pg_catalog.pg_constraint k join pg_catalog.pg_class t on t.oid = k.conrelid where t.relpersistence = 't'
+)`
+
+const lasting = (...columns: readonly string[]) =>
+  columns.map(column => `c.${column} not in ${TEMPORARY}`).join(' and ')
+
 /** Everything that a schema consists of. Each row has its own xmin, which dates whatever differs. */
 const CATALOGS: readonly Catalog[] = [
   oid('pg_namespace', [], `nspname !~ '^pg_(toast_)?temp_'`),
@@ -34,24 +53,29 @@ const CATALOGS: readonly Catalog[] = [
     name: 'pg_attribute',
     key: ['attrelid', 'attnum'],
     without: ['attstattarget', 'attcacheoff'],
-    where: 'attnum > 0',
+    where: `attnum > 0 and ${lasting('attrelid')}`,
   },
-  oid('pg_attrdef'),
-  { name: 'pg_index', key: ['indexrelid'], without: ['indcheckxmin', 'indisclustered'] },
-  oid('pg_constraint'),
-  oid('pg_trigger'),
-  oid('pg_proc'),
+  oid('pg_attrdef', [], lasting('adrelid')),
+  {
+    name: 'pg_index',
+    key: ['indexrelid'],
+    without: ['indcheckxmin', 'indisclustered'],
+    where: lasting('indexrelid'),
+  },
+  oid('pg_constraint', [], lasting('conrelid')),
+  oid('pg_trigger', [], lasting('tgrelid')),
+  oid('pg_proc', [], lasting('oid')),
   { name: 'pg_aggregate', key: ['aggfnoid'] },
-  oid('pg_type', [], `typtype <> 'c'`),
+  oid('pg_type', [], `typtype <> 'c' and ${lasting('oid')}`),
   oid('pg_enum'),
   { name: 'pg_range', key: ['rngtypid'] },
   oid('pg_policy'),
-  { name: 'pg_sequence', key: ['seqrelid'] },
-  oid('pg_rewrite'),
+  { name: 'pg_sequence', key: ['seqrelid'], where: lasting('seqrelid') },
+  oid('pg_rewrite', [], lasting('ev_class')),
   oid('pg_extension'),
-  { name: 'pg_inherits', key: ['inhrelid', 'inhparent'] },
-  { name: 'pg_partitioned_table', key: ['partrelid'] },
-  oid('pg_statistic_ext'),
+  { name: 'pg_inherits', key: ['inhrelid', 'inhparent'], where: lasting('inhrelid') },
+  { name: 'pg_partitioned_table', key: ['partrelid'], where: lasting('partrelid') },
+  oid('pg_statistic_ext', [], lasting('stxrelid')),
   oid('pg_collation', ['collversion']),
   oid('pg_operator'),
   oid('pg_opclass'),
@@ -87,7 +111,7 @@ const CATALOGS: readonly Catalog[] = [
   oid('pg_transform'),
   oid('pg_ts_parser'),
   oid('pg_ts_template'),
-  { name: 'pg_description', key: ['objoid', 'classoid', 'objsubid'] },
+  { name: 'pg_description', key: ['objoid', 'classoid', 'objsubid'], where: lasting('objoid') },
   { name: 'pg_shdescription', key: ['objoid', 'classoid'] },
   { name: 'pg_seclabel', key: ['objoid', 'classoid', 'objsubid', 'provider'] },
   { name: 'pg_shseclabel', key: ['objoid', 'classoid', 'provider'] },
@@ -95,6 +119,7 @@ const CATALOGS: readonly Catalog[] = [
   {
     name: 'pg_depend',
     key: ['classid', 'objid', 'objsubid', 'refclassid', 'refobjid', 'refobjsubid', 'deptype'],
+    where: lasting('objid', 'refobjid'),
   },
 ]
 

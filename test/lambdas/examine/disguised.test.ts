@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
 import { abortInLog, flipByte, writeOver } from '../../../bench/flip-byte.ts'
-import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
+import { type Lab, openLab, type Server, until } from '../../../bench/lab.ts'
 import type { MarkAnswer } from '../../../lambdas/examine/request.ts'
 import type { BaseBackup } from '../../../twin/postgres/base-backup.ts'
 
@@ -206,6 +206,27 @@ describe('damage that looks like something else', () => {
       )
     } finally {
       await lab.primary.run('alter database shop reset all')
+    }
+  })
+
+  // Naive: looking at every row of a catalog. A copy has no session that owns them, so its autovacuum drops them.
+  test('temporary tables that the copy has dropped are no fault of the schema', async () => {
+    const session = await lab.primary.connect('master')
+    try {
+      await session.query(`
+        create temporary table draft (id serial primary key, word text default 'none' check (word <> ''), long text);
+        create index on draft (word);
+        comment on table draft is 'gone with its session'`)
+      const fresh = await lab.backup()
+      await lab.beat()
+      const copy = await lab.restore(fresh, undefined, { autovacuum_naptime: '1s' })
+      const left = `select count(*)::int as left from pg_class where relpersistence = 't'`
+      await copy.run('analyze public.pairs')
+      await until('autovacuum', async () => Number((await copy.one(left)).left) === 0)
+      const found = await look(copy, { target: undefined })
+      expect(found.checks.find(check => check.name === 'structure.schema')).toMatchObject({ verdict: 'pass' })
+    } finally {
+      await session.end()
     }
   })
 
