@@ -88,7 +88,11 @@ async function look({ config, twin }: Deployment, all: boolean) {
       `${paint('bold', config.name)}  ${where}, ${regions.join(' and ')}`,
       ...silent.map(region => paint('red', `${region} does not answer: what it alone knows is unknown`)),
       objectiveTable(objectives),
-      alarmList(alarms, process.stdout.columns ?? 200),
+      alarmList(
+        alarms,
+        process.stdout.columns ?? 200,
+        regions.filter(region => !silent.includes(region)),
+      ),
       ...(details ? [details.screen] : []),
     ].join('\n\n'),
     holds:

@@ -42,9 +42,10 @@ export function objectiveTable(statuses: readonly ObjectiveStatus[]): string {
 /**
  * The alarms that ring, two lines each: which, where and since when; what it means and the article that ends it.
  * @param width columns of the screen
+ * @param asked regions that answered: of the others nobody knows what rings
  */
-export function alarmList(ringing: readonly Ringing[], width: number): string {
-  if (ringing.length === 0) return paint('green', 'no alarm rings')
+export function alarmList(ringing: readonly Ringing[], width: number, asked: readonly string[]): string {
+  if (ringing.length === 0) return paint('green', `no alarm rings in ${asked.join(' or ') || 'what answers'}`)
   return ringing
     .flatMap(({ name, region, since, sentence, article }) => [
       `${paint('red', name)}  ${region}  since ${since.slice(0, 16).replace('T', ' ')}`,

@@ -22,13 +22,15 @@ function warningsOf({ faults, lostRegions }: TwinStatus): string[] {
   return lines.length === 0 ? [] : [paint('yellow', lines.join('\n'))]
 }
 
-function instanceTable({ instances }: TwinStatus): string {
+function instanceTable({ instances, lostRegions }: TwinStatus): string {
   return table(
     ['instance', 'region', 'status', 'address', 'follows', 'until'],
     instances.map(instance => [
       instance.name,
       instance.region,
-      paint(instance.status === 'available' ? 'green' : 'yellow', instance.status),
+      lostRegions.includes(instance.region)
+        ? paint('red', 'lost')
+        : paint(instance.status === 'available' ? 'green' : 'yellow', instance.status),
       instance.address,
       instance.follows?.split(':').at(-1) ?? '',
       instance.restorable?.slice(11, 19) ?? '',

@@ -171,13 +171,15 @@ test('only alarms of the environment that speak to somebody are shown, with thei
       article: 'docs/runbook.md#heartbeat',
     },
   ])
-  expect(stripVTControlCharacters(alarmList(ringing, 80))).toBe(
+  expect(stripVTControlCharacters(alarmList(ringing, 80, [HOME]))).toBe(
     `shop-prod-heartbeat  ${HOME}  since 2026-11-20 12:00\n  the primary takes no writes.  docs/runbook.md#heartbeat`,
   )
   const long = ringing.map(alarm => ({ ...alarm, sentence: 'a word '.repeat(40) }))
-  for (const line of stripVTControlCharacters(alarmList(long, 80)).split('\n'))
+  for (const line of stripVTControlCharacters(alarmList(long, 80, [HOME])).split('\n'))
     expect(line.length).toBeLessThanOrEqual(80)
-  expect(stripVTControlCharacters(alarmList([], 80))).toBe('no alarm rings')
+  expect(stripVTControlCharacters(alarmList([], 80, [HOME, STANDBY]))).toBe(
+    'no alarm rings in us-east-1 or us-west-2',
+  )
 })
 
 test('a region that does not answer is silent in time, and what only it knows is unknown', async () => {

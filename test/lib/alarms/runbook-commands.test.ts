@@ -43,11 +43,11 @@ const PACKAGES: Record<string, string> = {
 }
 
 /** What every command of the command line takes. */
-const COMMON = new Set(['region', 'query', 'output'])
+const COMMON = new Set(['region', 'query', 'output', 'cli-connect-timeout', 'cli-read-timeout'])
 
 /** Every call of `aws`, also those inside `$( … )`: service, operation and the names of its options. */
 const calls = blocks('sh').flatMap(block =>
-  [...block.matchAll(/\baws (\S+) (wait )?(\S+)((?:[ \t]+(?!\|)\S+)*)/g)].map(
+  [...block.matchAll(/(?<!command )\baws (\S+) (wait )?(\S+)((?:[ \t]+(?!\|)\S+)*)/g)].map(
     ([, service = '', wait = '', operation = '', rest = '']) => ({
       service,
       operation,
@@ -91,8 +91,8 @@ test('every variable that a command needs was set before: at the top, or in the 
     [...text.matchAll(/(?:export |^| )([A-Z][A-Z_]*)=|\bread ((?:[A-Z_]+ ?)+)<<</gm)].flatMap(
       ([, one, many]) => (one === undefined ? (many ?? '').trim().split(' ') : [one]),
     )
-  const [first = '', second = '', ...others] = blocks('sh')
-  const always = new Set([...set(first), ...set(second)])
+  const [first = '', onTheTwin = '', second = '', ...others] = blocks('sh')
+  const always = new Set([first, onTheTwin, second].flatMap(set))
   const article = runbook.split(/(?=^##? )/m)
   for (const block of others) {
     const own = article.find(text => text.includes(block)) ?? ''

@@ -20,7 +20,14 @@ export function secretProvisioners(api: Api): Record<string, Provisioner> {
         }),
       () => call(desired, 'DescribeSecret', { SecretId: nameOf(desired) }),
     )
+    await replicate(desired, ARN)
     return { ref: ARN, attributes: { Id: ARN } }
+  }
+  // Those that it has already stay; the property takes none away here.
+  const replicate = async ({ region, properties }: Desired, SecretId: unknown) => {
+    const { ReplicaRegions: AddReplicaRegions } = properties
+    if (!Array.isArray(AddReplicaRegions) || AddReplicaRegions.length === 0) return
+    await call({ region }, 'ReplicateSecretToRegions', { SecretId, AddReplicaRegions })
   }
   const attach = async (desired: Desired): Promise<Physical> => {
     const { SecretId, TargetId, TargetType } = desired.properties
@@ -57,6 +64,7 @@ export function secretProvisioners(api: Api): Record<string, Provisioner> {
             KmsKeyId: desired.properties.KmsKeyId,
           }),
         })
+        await replicate(desired, before.ref)
         return before
       },
     },
