@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LambdaClient } from '@aws-sdk/client-lambda'
 import type { Endpoint } from '../../lambdas/examine/request.ts'
-import type {
-  ApplyAnswer,
-  CompareAnswer,
-  FingerprintAnswer,
-  Loss,
-  LossAnswer,
-  RollForwardRequest,
-  Target,
+import {
+  type ApplyAnswer,
+  type CompareAnswer,
+  type FingerprintAnswer,
+  isWhole,
+  type Loss,
+  type LossAnswer,
+  NOT_COMPARED,
+  type RollForwardRequest,
+  type Target,
 } from '../../lambdas/roll-forward/request.ts'
 import type { Check } from '../../lambdas/runtime/verdict.ts'
 import { invokeFunction } from '../drill/invoke.ts'
@@ -57,9 +59,11 @@ export async function rollForward(
       : null
   const { systemIdentifier } = tail
   const applied = await applyAll(rolling, copy, proof, systemIdentifier, targetOf(tail, wanted))
-  const compared: Pick<CompareAnswer, 'checks'> = wanted
-    ? await ask<CompareAnswer>({ task: 'compare', copy, fingerprint: wanted })
-    : { checks: [notCompared(tail, source)] }
+  const compared: Pick<CompareAnswer, 'checks'> = !isWhole(applied)
+    ? NOT_COMPARED
+    : wanted
+      ? await ask<CompareAnswer>({ task: 'compare', copy, fingerprint: wanted })
+      : { checks: [notCompared(tail, source)] }
   const cut = proof.cut
   const loss = cut
     ? await ask<LossAnswer>({

@@ -1,11 +1,11 @@
 import type pg from 'pg'
-import { sentence } from '../runtime/failure.ts'
 import type { Relation, Tuple } from '../runtime/segment/pgoutput.ts'
 import type { Placed } from '../runtime/segment/transactions.ts'
 import { type Pending, pendingOf } from './pending.ts'
-import { PREFIX, type Recorded, RIGHTS, type SchemaChanges } from './schema-change.ts'
-import { notApplied, Sender } from './sender.ts'
-import { quote, tableName, triggersOff, triggersOn, truncateTables } from './statement.ts'
+import { type Computed, repeat } from './repeat.ts'
+import { PREFIX, type Recorded, type SchemaChanges } from './schema-change.ts'
+import { Sender } from './sender.ts'
+import { tableName, triggersOff, triggersOn, truncateTables } from './statement.ts'
 import { readTable, type Table } from './table.ts'
 
 /** Changes that wait at most; more only takes memory. */
@@ -16,7 +16,8 @@ const MOST_TEXT = 16_000_000
 
 /**
  * Times, numbers and intervals must read as the archiver wrote them. Plans are made once, for tables that may have been
- * empty then: they must find rows by the key's index whatever they cost.
+ * empty then: they must find rows by the key's index whatever they cost. The archive's own event triggers rest but for the changes
+ * that are repeated.
  */
 const SESSION = `
 set row_security = off;
@@ -34,11 +35,8 @@ set plan_cache_mode = force_generic_plan;
 set enable_seqscan = off;
 set enable_hashjoin = off;
 set enable_mergejoin = off;
-set jit = off`
-
-/** A change of the schema may read tables as it likes: for it the planner is free again, until its transaction's end or `off`. */
-const PLANNER = `select pg_catalog.set_config(name, $1, true)
-  from pg_catalog.unnest(array['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin']) as name`
+set jit = off;
+set holdfast.following = 'on'`
 
 /** Gives this session the right to write everywhere in the copy, without triggers, and a known form of text. */
 export async function prepareSession(client: pg.Client): Promise<void> {
@@ -47,9 +45,23 @@ export async function prepareSession(client: pg.Client): Promise<void> {
 }
 
 /** What was applied. */
-export type Done = { rows: number; schemaChanges: number; readonly leftOut: string[] }
+export type Done = {
+  rows: number
+  schemaChanges: number
+  readonly leftOut: string[]
+  readonly withheld: string[]
+  readonly roles: string[]
+  readonly computed: Computed[]
+}
 
-const nothingDone = (): Done => ({ rows: 0, schemaChanges: 0, leftOut: [] })
+const nothingDone = (): Done => ({
+  rows: 0,
+  schemaChanges: 0,
+  leftOut: [],
+  withheld: [],
+  roles: [],
+  computed: [],
+})
 
 /**
  * Applies changes to the copy so that it ends as if each had been made in its turn. They gather by table, as far as
@@ -160,37 +172,13 @@ export class Applier {
     this.#shapes = new WeakMap()
     this.#tables = new Map()
     const replay = changes.replay(recorded)
-    if (replay.kind === 'left out') {
-      this.#done.leftOut.push(replay.reason)
-      return
-    }
-    const settings = await this.#client.query(
-      `select pg_catalog.current_setting('search_path') as path,
-         $1::text is not null and exists (
-           select from pg_catalog.pg_roles r
-           where r.rolname = $1 and pg_catalog.pg_has_role(r.oid, 'set')) as may`,
-      [replay.role ?? null],
-    )
-    const { path, may } = settings.rows[0]
-    await this.#client.query('savepoint schema_change')
-    try {
-      await this.#client.query(PLANNER, ['on'])
-      if (replay.searchPath !== undefined)
-        await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [replay.searchPath])
-      if (may) {
-        await this.#client.query(`set local role ${quote(replay.role ?? '')}`)
-        await this.#client.query(replay.text)
-      } else await this.#client.query('select holdfast.repeat_on_copy($1)', [replay.text])
-      await this.#client.query("select pg_catalog.set_config('role', 'none', true)")
-      await this.#client.query("select pg_catalog.set_config('search_path', $1, true)", [path])
-      await this.#client.query(PLANNER, ['off'])
-      await this.#client.query('release savepoint schema_change')
-      this.#done.schemaChanges++
-    } catch (error) {
-      if (!RIGHTS.includes(recorded.tag)) throw notApplied(replay.text, error)
-      await this.#client.query('rollback to savepoint schema_change')
-      this.#done.leftOut.push(`${recorded.tag}: ${sentence(error)}`)
-    }
+    if (replay.kind === 'withheld') this.#done.withheld.push(replay.reason)
+    if (replay.kind !== 'run') return
+    const repeated = await repeat(this.#client, recorded, replay.text)
+    this.#done.schemaChanges++
+    this.#done.leftOut.push(...repeated.leftOut)
+    this.#done.roles.push(...repeated.roles)
+    this.#done.computed.push(...repeated.computed)
   }
 }
 

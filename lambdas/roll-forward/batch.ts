@@ -67,6 +67,11 @@ export class Batch {
     return this.#progress
   }
 
+  /** Gives up what was not saved. */
+  async discard(): Promise<void> {
+    await this.#client.query('rollback')
+  }
+
   /** Commits what was applied so far, whole transactions all of them. */
   async save(): Promise<void> {
     if (!this.#isOpen) return
@@ -76,6 +81,9 @@ export class Batch {
       rows: this.#progress.rows + done.rows,
       schemaChanges: this.#progress.schemaChanges + done.schemaChanges,
       leftOut: [...this.#progress.leftOut, ...done.leftOut],
+      roles: [...this.#progress.roles, ...done.roles],
+      withheld: [...this.#progress.withheld, ...done.withheld],
+      computed: [...this.#progress.computed, ...done.computed],
     }
     await saveProgress(this.#client, this.#progress)
     await this.#client.query('commit')

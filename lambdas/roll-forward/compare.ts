@@ -3,6 +3,7 @@ import { sentence } from '../runtime/failure.ts'
 import type { Check, Verdict } from '../runtime/verdict.ts'
 import { digestTable, prepareReading } from './digest.ts'
 import type { CompareAnswer, CompareRequest, TableDigest } from './request.ts'
+import { tableName } from './statement.ts'
 
 /** Tables outside the archive that the sentence names. */
 const NAMED = 5
@@ -14,6 +15,7 @@ export async function compareWith(
 ): Promise<CompareAnswer> {
   await prepareReading(client)
   const incomplete = new Map(primary.incomplete.map(({ table, reason }) => [table, reason]))
+  for (const { table, reason } of await readComputed(client)) incomplete.set(table, reason)
   const checks: Check[] = []
   const identical: string[] = []
   let rows = 0n
@@ -61,6 +63,27 @@ async function compareTable(
   } catch (error) {
     return { name, verdict: 'unknown', detail: `could not be read: ${sentence(error)}` }
   }
+}
+
+/** Tables with values that the copy computed for itself when it repeated a change of the schema. */
+async function readComputed(
+  client: pg.Client,
+): Promise<readonly { readonly table: string; readonly reason: string }[]> {
+  const { rows } = await client.query(
+    "select pg_catalog.to_regclass('holdfast_roll_forward.progress') as known",
+  )
+  if (rows[0].known === null) return []
+  const found = await client.query(
+    `select n.nspname as schema, c.relname as name, t.statement
+     from holdfast_roll_forward.progress p
+     cross join pg_catalog.jsonb_to_recordset(p.state->'computed') as t ("table" oid, statement text)
+     join pg_catalog.pg_class c on c.oid = t.table
+     join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
+  )
+  return found.rows.map(({ schema, name, statement }) => ({
+    table: tableName({ schema, name }),
+    reason: `what "${statement}" wrote is not in the archive, and repeated it may give other values`,
+  }))
 }
 
 function summary(checks: readonly Check[], rows: bigint, outside: readonly string[]): Check {

@@ -29,8 +29,10 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
     const { rows: tables } = await client.query(
       `select format('%I.%I', t.schema, t.name) as name, p.pubname as publication
        from holdfast.archive_table t
-       left join pg_catalog.pg_publication_rel r on r.prrelid = t.oid
-       left join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname like 'holdfast\\_archive%'
+       left join (
+         pg_catalog.pg_publication_rel r
+         join pg_catalog.pg_publication p on p.oid = r.prpubid and p.pubname like 'holdfast\\_archive%'
+       ) on r.prrelid = t.oid
        order by t.schema, t.name`,
     )
     const { rows: outside } = await client.query(OUTSIDE)

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { Computed } from './repeat.ts'
 
 /** How far a copy was rolled forward. Written in the same transaction as the changes that it counts. */
 export type Progress = {
@@ -14,6 +15,11 @@ export type Progress = {
   readonly schemaChanges: number
   /** Sentences about what could not be repeated. */
   readonly leftOut: readonly string[]
+  /** Sentences about what is never repeated on a copy. */
+  readonly withheld: readonly string[]
+  /** Roles that a change of the schema needed and the copy had not. */
+  readonly roles: readonly string[]
+  readonly computed: readonly Computed[]
 }
 
 export const NOTHING: Progress = {
@@ -26,6 +32,9 @@ export const NOTHING: Progress = {
   rows: 0,
   schemaChanges: 0,
   leftOut: [],
+  withheld: [],
+  roles: [],
+  computed: [],
 }
 
 /** Makes the place for the progress, in the schema that opening the copy made, so that its own schemas stay as they are. */

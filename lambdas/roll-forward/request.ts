@@ -82,6 +82,23 @@ export type CompareAnswer = {
   readonly rows: string
 }
 
+/** Whether the tail was applied to its end: what stopped before cannot equal the primary, and that says nothing more. */
+export function isWhole({ checks }: Pick<ApplyAnswer, 'checks'>): boolean {
+  return checks.some(({ name, verdict }) => name === 'roll-forward.applied' && verdict === 'pass')
+}
+
+/** The comparison of a copy whose tail was not applied to its end. */
+export const NOT_COMPARED: CompareAnswer = {
+  checks: [
+    {
+      name: 'roll-forward.identical',
+      verdict: 'unknown',
+      detail: 'not compared: the tail was not applied to its end',
+    },
+  ],
+  ...{ identical: 0, different: 0, rows: '0' },
+}
+
 /** What would have been lost at `lostAt`, without and with what the archive held by then. */
 export type LossRequest = {
   readonly task: 'loss'

@@ -46,13 +46,34 @@ function answerOf(done: boolean, progress: Progress | undefined, checks: Check[]
 }
 
 function checksOf(progress: Progress): Check[] {
-  const { transactions, rows, schemaChanges, leftOut } = progress
-  const applied: Check = {
-    name: 'roll-forward.applied',
-    verdict: 'pass',
-    detail: `${transactions} transactions with ${rows} row changes and ${schemaChanges} schema changes were applied once each, in commit order`,
-  }
-  if (leftOut.length === 0) return [applied]
-  const detail = `${leftOut.length} schema changes could not be repeated: ${leftOut.slice(0, 5).join('; ')}`
-  return [applied, { name: 'roll-forward.schema-changes', verdict: 'unknown', detail, answer: leftOut }]
+  const { transactions, rows, schemaChanges, leftOut, withheld, roles } = progress
+  const checks: Check[] = [
+    {
+      name: 'roll-forward.applied',
+      verdict: 'pass',
+      detail: `${transactions} transactions with ${rows} row changes and ${schemaChanges} schema changes were applied once each, in commit order`,
+    },
+  ]
+  if (roles.length > 0)
+    checks.push({
+      name: 'roll-forward.roles',
+      verdict: 'explained',
+      detail: `${roles.length} roles are younger than the copy and were made in it without login, password and attributes: ${roles.slice(0, 5).join(', ')}`,
+      answer: roles,
+    })
+  if (withheld.length > 0)
+    checks.push({
+      name: 'roll-forward.withheld',
+      verdict: 'explained',
+      detail: `${withheld.length} schema changes were not repeated on purpose: ${withheld.slice(0, 5).join('; ')}`,
+      answer: withheld,
+    })
+  if (leftOut.length > 0)
+    checks.push({
+      name: 'roll-forward.schema-changes',
+      verdict: 'unknown',
+      detail: `${leftOut.length} schema changes could not be repeated: ${leftOut.slice(0, 5).join('; ')}`,
+      answer: leftOut,
+    })
+  return checks
 }

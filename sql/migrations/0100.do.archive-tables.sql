@@ -46,7 +46,7 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r'
   and c.relpersistence = 'p'
   and n.nspname !~ '^pg_'
-  and n.nspname <> 'information_schema'
+  and n.nspname not in ('information_schema', 'holdfast_roll_forward')
   and (
     (n.nspname = 'holdfast' and c.relname in ('heartbeat', 'canary'))
     or exists (

@@ -8,6 +8,7 @@ as $record$
 declare
   caller_path text := pg_catalog.current_setting('search_path');
   stack text;
+  words text;
   said jsonb;
 begin
   -- From here on nobody else's operators and functions can be meant.
@@ -20,12 +21,20 @@ begin
       when (tg_event = 'sql_drop') <> (tg_tag like 'DROP %') then null
       -- Rebuilding an index changes no schema.
       when tg_tag = 'REINDEX' then null
+      -- What REFRESH MATERIALIZED VIEW CONCURRENTLY makes for itself.
+      when stack ~ 'SQL statement "[A-Z ]+ TABLE pg_temp_[0-9]+\.pg_temp_' then null
       else jsonb_build_object('version', 1, 'tag', tg_tag, 'query', current_query(), 'stack', stack,
         'role', current_user, 'searchPath', caller_path, 'statementAt', statement_timestamp())
     end;
     if said is not null and tg_event = 'sql_drop' then
       if not exists (select from pg_event_trigger_dropped_objects() d where d.original and not d.is_temporary) then
         said := null;
+      else
+        said := said || jsonb_build_object('objects', (
+          select jsonb_agg(o.said) from (
+            select jsonb_build_object('type', d.object_type, 'identity', d.object_identity,
+              'name', d.address_names[array_upper(d.address_names, 1)]) as said
+            from pg_event_trigger_dropped_objects() d where d.original limit 20) as o));
       end if;
     elsif said is not null then
       -- An extension's own script comes back with the extension; a temporary table is nobody else's.
@@ -34,7 +43,40 @@ begin
       elsif exists (select from pg_event_trigger_ddl_commands())
         and not exists (select from pg_event_trigger_ddl_commands() c where c.schema_name is distinct from 'pg_temp') then
         said := null;
+      else
+        said := said || jsonb_build_object('objects', (
+          select jsonb_agg(o.said) from (
+            select jsonb_build_object('type', c.object_type, 'identity', c.object_identity,
+              'name', a.object_names[array_upper(a.object_names, 1)]) as said
+            from pg_event_trigger_ddl_commands() c
+            left join lateral pg_identify_object_as_address(c.classid, c.objid, c.objsubid) a on c.objid <> 0
+            limit 20) as o));
       end if;
+    end if;
+    if said is not null then
+      words := lower(concat(current_query(), stack));
+      said := said || jsonb_build_object(
+        -- What the statement's constants mean, and where its tables go.
+        'settings', (
+          select jsonb_object_agg(name, current_setting(name))
+          from unnest(array['TimeZone', 'DateStyle', 'IntervalStyle', 'lc_monetary', 'standard_conforming_strings',
+            'xmloption', 'default_tablespace', 'default_table_access_method', 'default_toast_compression']) as name),
+        -- Roles belong to the cluster and set off no event trigger: whoever acts or may be named, with what it is a member of.
+        'roles', (
+          with recursive named as (
+            select r.oid, r.rolname
+            from pg_roles r
+            where r.oid >= 16384 and (r.rolname = current_user or position(lower(r.rolname) in words) > 0)
+            union
+            select r.oid, r.rolname
+            from named n join pg_auth_members m on m.member = n.oid join pg_roles r on r.oid = m.roleid
+            where r.oid >= 16384 and r.rolname !~ '^rds'
+          )
+          select jsonb_agg(jsonb_build_object('name', n.rolname, 'memberOf', (
+            select coalesce(jsonb_agg(distinct g.rolname), '[]')
+            from pg_auth_members m join pg_roles g on g.oid = m.roleid
+            where m.member = n.oid and (m.set_option or m.inherit_option))))
+          from named n));
     end if;
   exception
     when others then

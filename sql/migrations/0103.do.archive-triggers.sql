@@ -15,6 +15,11 @@ begin
       when tag in ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE SCHEMA', 'ALTER TABLE', 'ALTER INDEX', 'DROP INDEX', 'ALTER SCHEMA')
       execute function holdfast.follow_ddl();
   end if;
+  -- Also where triggers are silenced: a bulk load changes the schema like anybody else, and a copy that is rolled
+  -- forward must follow its tables as the primary did.
+  alter event trigger holdfast_1_record enable always;
+  alter event trigger holdfast_1_record_drop enable always;
+  alter event trigger holdfast_2_follow enable always;
 exception
   when insufficient_privilege then
     raise warning 'event triggers could not be made, schema changes will not be recorded: %', sqlerrm;

@@ -103,6 +103,64 @@ begin
 end
 $repeat$;
 
-revoke all on function holdfast.open_for_roll_forward(), holdfast.repeat_on_copy(text) from public;
+-- Roles set off no event trigger, so a change of the schema may come from a role, or name one, that the copy has not:
+-- it is made without a login, a member of what it was a member of. Answers the names of those that were made, whether the
+-- roll-forward may act as `actor`, and whether that is somebody for whom the owner can only stand in.
+create or replace function holdfast.make_roles_on_copy(wanted jsonb, actor text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $roles$
+declare
+  found record;
+  made text[] := '{}';
+begin
+  perform holdfast.refuse_unless_copy();
+  for found in
+    select w.name
+    from jsonb_to_recordset(wanted) as w (name text)
+    where not exists (select from pg_roles r where r.rolname = w.name)
+  loop
+    execute format('create role %I nologin', found.name);
+    made := made || found.name;
+  end loop;
+  for found in
+    select w.name, g.name as parent
+    from jsonb_to_recordset(wanted) as w (name text, "memberOf" text[]), unnest(w."memberOf") as g (name)
+    where not exists (
+      select from pg_auth_members m
+      where m.member = to_regrole(quote_ident(w.name)) and m.roleid = to_regrole(quote_ident(g.name))
+        and (m.set_option or m.inherit_option))
+  loop
+    begin
+      execute format('grant %I to %I', found.parent, found.name);
+    exception
+      when insufficient_privilege then
+        null; -- The statement itself says what is missing.
+    end;
+  end loop;
+  begin
+    if exists (select from pg_roles r where r.rolname = actor and not r.rolsuper and r.rolname <> current_user
+        and r.rolname !~ '^(pg_|rds)' and not pg_has_role('holdfast_roll_forward', r.oid, 'set')) then
+      execute format('grant %I to holdfast_roll_forward with inherit true, set true', actor);
+    end if;
+  exception
+    when insufficient_privilege then
+      null; -- Told by the answer.
+  end;
+  return (
+    select jsonb_build_object('made', to_jsonb(made), 'owner', current_user,
+      'may', coalesce(bool_or(r.may), false),
+      'foreign', coalesce(bool_or(not r.may and not r.rolsuper and r.rolname <> current_user), false))
+    from (
+      select p.rolname, p.rolsuper, pg_has_role('holdfast_roll_forward', p.oid, 'set') as may
+      from pg_roles p
+      where p.rolname = actor) as r);
+end
+$roles$;
+
+revoke all on function holdfast.open_for_roll_forward(), holdfast.repeat_on_copy(text), holdfast.make_roles_on_copy(jsonb, text) from public;
+grant execute on function holdfast.make_roles_on_copy(jsonb, text) to holdfast_roll_forward;
 grant execute on function holdfast.open_for_roll_forward(), holdfast.repeat_on_copy(text), holdfast.timeline(), holdfast.is_copy(), holdfast.refuse_unless_copy() to holdfast_roll_forward;
 grant select on holdfast.heartbeat to holdfast_roll_forward;

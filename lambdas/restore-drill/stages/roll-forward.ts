@@ -1,11 +1,13 @@
-import type {
-  ApplyAnswer,
-  ApplyRequest,
-  CompareAnswer,
-  FingerprintAnswer,
-  Loss,
-  LossAnswer,
-  RollForwardRequest,
+import {
+  type ApplyAnswer,
+  type ApplyRequest,
+  type CompareAnswer,
+  type FingerprintAnswer,
+  isWhole,
+  type Loss,
+  type LossAnswer,
+  NOT_COMPARED,
+  type RollForwardRequest,
 } from '../../roll-forward/request.ts'
 import type { Check } from '../../runtime/verdict.ts'
 import type { Finding, Stage } from '../stage.ts'
@@ -48,10 +50,12 @@ export async function rollForwardCopy(
     ...{ task: 'apply', copy, systemIdentifier, boundary, seconds: TURN_SECONDS },
     target: { kind: 'snapshot', snapshot, lsn },
   })
-  const compared = await ask<CompareAnswer>('compare', {
-    ...{ task: 'compare', copy },
-    fingerprint: { tables: wanted.tables, incomplete: wanted.incomplete, outside: wanted.outside },
-  })
+  const compared = isWhole(applied)
+    ? await ask<CompareAnswer>('compare', {
+        ...{ task: 'compare', copy },
+        fingerprint: { tables: wanted.tables, incomplete: wanted.incomplete, outside: wanted.outside },
+      })
+    : NOT_COMPARED
   const cut = { lsn: found.cut.lsn, at: found.cut.at, timeline: found.cut.timeline }
   const loss = await ask<LossAnswer>('loss', {
     ...{ task: 'loss', systemIdentifier, cut },
