@@ -7,6 +7,7 @@ import { prepareSession } from './applier.ts'
 import { Batch } from './batch.ts'
 import { BoundaryFinder } from './boundary.ts'
 import { segmentsFrom, segmentsUntil } from './history.ts'
+import { clearTheWay, isLocked, type Prepared, readPrepared, rollBackPrepared } from './prepared.ts'
 import { type Progress, prepareProgress } from './progress.ts'
 import type { ApplyRequest, Target } from './request.ts'
 import { setSequences } from './sequences.ts'
@@ -39,6 +40,9 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
   const progress = await prepareProgress(client)
   const finder = await BoundaryFinder.open(client, request.boundary, cut.lsn)
   const batch = new Batch(options.writer, progress)
+  const prepared = await readPrepared(client)
+  // What is in the way is there for good: waiting longer helps nobody.
+  if (prepared.size > 0) await options.writer.query("set lock_timeout = '2s'")
   const stretch = {
     systemIdentifier: request.systemIdentifier,
     timeline: cut.timeline,
@@ -49,23 +53,29 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
     target.lsn === undefined ? segmentsFrom(archive, stretch) : segmentsUntil(archive, stretch, target.lsn)
   for await (const stored of segments) {
     last = stored
-    const decide = { finder, target, near: BigInt(request.boundary.nextXid) }
-    const done = await applySegment(
-      archive,
-      stored,
-      batch,
-      decide,
-      () => performance.now() - began < options.limit,
-    )
-    // Before the next one may have to be waited for.
-    await batch.save()
-    if (!done) return { done: false, progress: batch.progress }
+    const decide = { client, finder, target, prepared }
+    const hasTime = () => performance.now() - began < options.limit
+    try {
+      const done = await applySegment(archive, stored, batch, decide, hasTime)
+      // Before the next one may have to be waited for.
+      await batch.save()
+      if (!done) return { done: false, progress: batch.progress }
+    } catch (error) {
+      if (!isLocked(error)) throw error
+      await batch.discard()
+      throw await clearTheWay(client, prepared.values(), error)
+    }
   }
   if (last !== undefined) await setSequences(client, last.header.sequences)
   return { done: true, progress: batch.progress }
 }
 
-type Decide = { readonly finder: BoundaryFinder; readonly target: Limits; readonly near: bigint }
+type Decide = {
+  readonly client: pg.Client
+  readonly finder: BoundaryFinder
+  readonly target: Limits
+  readonly prepared: Map<number, Prepared>
+}
 
 /** False when the time was up before its end. */
 async function applySegment(
@@ -87,7 +97,12 @@ async function applySegment(
       } else fate = 'apply'
       // At least one a call: else a call too short to find the first would be asked again for ever.
       if (fate === 'apply' && batch.hasMoved && !hasTime()) return false
-      if (fate === 'apply') await batch.begin()
+      if (fate === 'apply') {
+        const prepared = decide.prepared.get(transaction.xid)
+        if (prepared !== undefined) await rollBackPrepared(decide.client, prepared)
+        decide.prepared.delete(transaction.xid)
+        await batch.begin()
+      }
     } else if (fate === 'apply' && change.kind !== 'commit') await batch.apply(placed)
     else if (fate === 'apply') await batch.commit(placed)
   }
