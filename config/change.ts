@@ -1,5 +1,10 @@
 import type { ChangeRule, Danger, ResourceChange } from './change/danger.ts'
-import { mustKeepItsKey, mustKeepItsPolicies, mustKeepItsProtection } from './change/protection.ts'
+import {
+  mustKeepBackingUp,
+  mustKeepItsKey,
+  mustKeepItsPolicies,
+  mustKeepItsProtection,
+} from './change/protection.ts'
 import {
   mustFreeItsName,
   mustKeepItsSnapshot,
@@ -17,6 +22,7 @@ const CHANGE_RULES: readonly ChangeRule[] = [
   mustKeepItsSnapshot,
   mustFreeItsName,
   mustUpgradeInOrder,
+  mustKeepBackingUp,
   mustKeepItsKey,
   mustKeepItsPolicies,
   mustKeepItsProtection,

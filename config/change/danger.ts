@@ -4,6 +4,8 @@ export type Resource = {
   readonly Properties?: Readonly<Record<string, unknown>>
   readonly DeletionPolicy?: string
   readonly UpdateReplacePolicy?: string
+  /** Of the template; the resource exists only where it is true. */
+  readonly Condition?: string
 }
 
 /** One property that differs. `may-replace`: CloudFormation's documentation makes replacement depend on the value. */

@@ -3,6 +3,7 @@ import { type ChangeRule, danger, nameOf, type PropertyChange, type ResourceChan
 
 type Judge = (before: unknown, after: unknown) => string | undefined
 
+const isSet = (value: unknown) => isOn(value) || value === '1'
 const isOn = (value: unknown) => value === true || value === 'true'
 const turnedOff =
   (consequence: string): Judge =>
@@ -24,6 +25,22 @@ const field = (value: unknown, ...path: string[]): unknown =>
       typeof at === 'object' && at !== null ? (at as Readonly<Record<string, unknown>>)[key] : undefined,
     value,
   )
+
+/** The least of the numbers that stand under a key, at whatever depth; Infinity where there is none. */
+function leastUnder(key: string, value: unknown): number {
+  if (typeof value !== 'object' || value === null) return Number.POSITIVE_INFINITY
+  return Math.min(
+    ...Object.entries(value).map(([name, inner]) => (name === key ? Number(inner) : leastUnder(key, inner))),
+  )
+}
+const sooner =
+  (keys: readonly string[], consequence: (after: number) => string): Judge =>
+  (before, after) => {
+    const key = keys.find(each => leastUnder(each, after) < leastUnder(each, before))
+    return key && consequence(leastUnder(key, after))
+  }
+
+const EXPIRES = ['ExpirationInDays', 'NoncurrentDays', 'NoncurrentVersionExpirationInDays']
 
 /** What each property protects, by type and name; the sentence follows the resource's name. */
 const JUDGES: Readonly<Record<string, Judge>> = {
@@ -57,9 +74,23 @@ const JUDGES: Readonly<Record<string, Judge>> = {
       : undefined
   },
   'AWS::RDS::DBInstance.MaxAllocatedStorage': lowered(
-    (from, to) => `may grow to ${to} GiB instead of ${from}: RDS refuses when it has grown past that already`,
+    (from, to) =>
+      to === 0
+        ? 'grows by itself no more: a full disk is an outage'
+        : `may grow to ${to} GiB instead of ${from}: RDS refuses when it has grown past that already`,
     0,
   ),
+  // Its default is the retention at home, which is at most 35 days.
+  'AWS::RDS::DBInstance.AutomaticBackupReplicationRetentionPeriod': lowered(
+    (_, days) => `loses in the other region every recovery point older than ${days} days`,
+    35,
+  ),
+  'AWS::RDS::DBParameterGroup.Parameters': (before, after) =>
+    isSet(field(before, 'rds.logical_replication')) && !isSet(field(after, 'rds.logical_replication'))
+      ? 'ends every logical stream: the archive stops, and what its slot held back is gone'
+      : undefined,
+  'AWS::SecretsManager::Secret.GenerateSecretString': () =>
+    'gets another password, which the database never hears of: whoever logs in with it is locked out',
   'AWS::RDS::DBInstance.AutomaticBackupReplicationRegion': (before, after) =>
     before !== undefined && before !== after
       ? 'stops copying its backups to the other region, where they expire'
@@ -72,10 +103,17 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     const days = (value: unknown) =>
       Number(field(value, 'Rule', 'DefaultRetention', 'Days') ?? 0) +
       365 * Number(field(value, 'Rule', 'DefaultRetention', 'Years') ?? 0)
-    return days(after) < days(before)
-      ? `locks new objects for ${days(after)} days instead of ${days(before)}`
+    if (days(after) < days(before))
+      return `locks new objects for ${days(after)} days instead of ${days(before)}`
+    const mode = (value: unknown) => field(value, 'Rule', 'DefaultRetention', 'Mode')
+    return mode(before) === 'COMPLIANCE' && mode(after) !== 'COMPLIANCE'
+      ? 'locks new objects only until somebody with the right to do so removes them'
       : undefined
   },
+  'AWS::S3::Bucket.LifecycleConfiguration': sooner(
+    EXPIRES,
+    days => `deletes what is older than ${days} days`,
+  ),
   'AWS::S3::Bucket.PublicAccessBlockConfiguration': (before, after) =>
     ['BlockPublicAcls', 'BlockPublicPolicy', 'IgnorePublicAcls', 'RestrictPublicBuckets'].some(
       key => isOn(field(before, key)) && !isOn(field(after, key)),
@@ -89,6 +127,12 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     Number(field(after, 'MinRetentionDays') ?? 0) < Number(field(before, 'MinRetentionDays') ?? 0)
       ? 'is locked for fewer days, or not at all'
       : undefined,
+  'AWS::Backup::BackupPlan.BackupPlan': sooner(
+    ['DeleteAfterDays'],
+    days => `keeps new recovery points for ${days} days only`,
+  ),
+  'AWS::KMS::Alias.TargetKeyId': () =>
+    'names another key from now on: what was signed or encrypted under this name before is not found under it',
   'AWS::KMS::Key.EnableKeyRotation': turnedOff('keeps one secret for ever'),
   'AWS::KMS::Key.Enabled': (before, after) =>
     before !== false && after === false ? 'is disabled: nothing encrypted with it can be read' : undefined,
@@ -102,12 +146,38 @@ const JUDGES: Readonly<Record<string, Judge>> = {
 export const mustKeepItsProtection: ChangeRule = change => {
   if (!change.before || !change.after) return []
   return change.properties.flatMap(property => {
-    const sentence = JUDGES[`${change.type}.${property.name}`]?.(property.before, property.after)
+    const judge = JUDGES[`${change.type}.${property.name}`]
+    const sentence =
+      judge && isDecidedLater(property.after) && !isDecidedLater(property.before)
+        ? 'takes this from elsewhere: only the deployment would show what becomes of it'
+        : judge?.(property.before, property.after)
     return sentence
       ? [danger(change, `${nameOf(change)} ${sentence}`, 'keep the value as it is', property)]
       : []
   })
 }
+
+/** Whether a value is an intrinsic function or a reference, which only CloudFormation resolves. */
+function isDecidedLater(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const [key = '', ...others] = Object.keys(value)
+  return others.length === 0 && (key === 'Ref' || key === 'Condition' || key.startsWith('Fn::'))
+}
+
+/** What makes recovery points; they outlive it, and no other follows them. */
+const MAKERS = ['AWS::Backup::BackupPlan', 'AWS::Backup::BackupSelection']
+
+/** A backup plan without which the vault empties by itself. */
+export const mustKeepBackingUp: ChangeRule = change =>
+  MAKERS.includes(change.type) && change.before && !change.after
+    ? [
+        danger(
+          change,
+          'no recovery point is made any more, and those that are there expire one after the other',
+          'put it back; to give it up on purpose, say so with --allow and --reason',
+        ),
+      ]
+    : []
 
 /** Names of properties that choose a KMS key, such as KmsKeyId, KMSMasterKeyID, PerformanceInsightsKMSKeyId. */
 const KEY = /kms.*key/i
@@ -146,6 +216,15 @@ const STRENGTH = ['Delete', 'Snapshot', 'RetainExceptOnCreate', 'Retain']
 export const mustKeepItsPolicies: ChangeRule = change => {
   const { before, after } = change
   if (!change.stateful || !before || !after) return []
+  if (after.Condition !== undefined && after.Condition !== before.Condition)
+    return [
+      danger(
+        change,
+        `${nameOf(change)} would be there only on a condition: where that is false, CloudFormation deletes it`,
+        'remove the condition',
+        { name: 'Condition', before: before.Condition, after: after.Condition, impact: 'update' },
+      ),
+    ]
   return (['DeletionPolicy', 'UpdateReplacePolicy'] as const)
     .filter(policy => strength(change, before[policy]) > strength(change, after[policy]))
     .map(policy => {

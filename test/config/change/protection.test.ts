@@ -48,6 +48,35 @@ describe('protection', () => {
     [DB, 'AllocatedStorage', '200', '199', /cannot shrink from 200 to 199 GiB/],
     [DB, 'MaxAllocatedStorage', 1_000, 500, /grow to 500 GiB/],
     [DB, 'AutomaticBackupReplicationRegion', 'us-west-2', undefined, /stops copying its backups/],
+    [DB, 'MaxAllocatedStorage', 1_000, undefined, /grows by itself no more/],
+    [DB, 'AutomaticBackupReplicationRetentionPeriod', 14, 7, /in the other region .* older than 7 days/],
+    [DB, 'AutomaticBackupReplicationRetentionPeriod', undefined, 7, /older than 7 days/],
+    [DB, 'BackupRetentionPeriod', 14, { Ref: 'Days' }, /only the deployment would show/],
+    [
+      'AWS::RDS::DBParameterGroup',
+      'Parameters',
+      { 'rds.logical_replication': '1' },
+      {},
+      /ends every logical stream/,
+    ],
+    [
+      'AWS::SecretsManager::Secret',
+      'GenerateSecretString',
+      { PasswordLength: 40 },
+      { PasswordLength: 64 },
+      /the database never hears of/,
+    ],
+    [
+      'AWS::S3::Bucket',
+      'ObjectLockConfiguration',
+      lock(30),
+      lock(30, 'GOVERNANCE'),
+      /somebody with the right/,
+    ],
+    ['AWS::S3::Bucket', 'LifecycleConfiguration', expiry(31), expiry(1), /older than 1 days/],
+    ['AWS::S3::Bucket', 'LifecycleConfiguration', undefined, expiry(90), /deletes what is older/],
+    ['AWS::Backup::BackupPlan', 'BackupPlan', keeping(30), keeping(7), /new recovery points for 7 days only/],
+    ['AWS::KMS::Alias', 'TargetKeyId', 'one', 'two', /names another key/],
     [DB, 'AllocatedStorage', '200', '219', /a tenth more at least, which is 220/],
     [
       'AWS::S3::Bucket',
@@ -75,8 +104,7 @@ describe('protection', () => {
       expect.objectContaining({ property: name, consequence: expect.stringMatching(consequence) }),
     ])
     // The way back is no danger, save where no change is allowed at all.
-    if (!['KeySpec', 'ManageMasterUserPassword', 'AllocatedStorage'].includes(name))
-      expect(changing(type, { [name]: to }, { [name]: from })).toEqual([])
+    if (!ONE_WAY.includes(name)) expect(changing(type, { [name]: to }, { [name]: from })).toEqual([])
   })
 
   test('of a policy is not weakened', () => {
@@ -92,6 +120,47 @@ describe('protection', () => {
   })
 })
 
-function lock(Days: number) {
-  return { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'COMPLIANCE', Days } } }
+const ONE_WAY = [
+  'KeySpec',
+  'ManageMasterUserPassword',
+  'AllocatedStorage',
+  'GenerateSecretString',
+  'TargetKeyId',
+]
+
+describe('what makes backups', () => {
+  test.each(['AWS::Backup::BackupPlan', 'AWS::Backup::BackupSelection'])('is not removed: %s', type => {
+    const It = resource(type, {})
+    expect(dangers({ It }, {})).toEqual([
+      expect.objectContaining({ consequence: expect.stringMatching(/no recovery point is made any more/) }),
+    ])
+    expect(dangers({}, { It })).toEqual([])
+  })
+})
+
+test('what holds data does not come to hang on a condition', () => {
+  const plain = { It: resource(DB, { DBInstanceIdentifier: 'shop-prod' }) }
+  const hung = { It: resource(DB, { DBInstanceIdentifier: 'shop-prod' }, { Condition: 'Sometimes' }) }
+  expect(dangers(plain, hung)).toEqual([
+    expect.objectContaining({ property: 'Condition', after: 'Sometimes' }),
+  ])
+  expect(dangers(hung, plain)).toEqual([])
+})
+
+function lock(Days: number, Mode = 'COMPLIANCE') {
+  return { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode, Days } } }
+}
+
+function expiry(ExpirationInDays: number) {
+  return {
+    Rules: [{ Status: 'Enabled', ExpirationInDays, NoncurrentVersionExpiration: { NoncurrentDays: 1 } }],
+  }
+}
+
+function keeping(DeleteAfterDays: number) {
+  return {
+    BackupPlanRule: [
+      { Lifecycle: { DeleteAfterDays: 90 }, CopyActions: [{ Lifecycle: { DeleteAfterDays } }] },
+    ],
+  }
 }
