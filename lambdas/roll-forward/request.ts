@@ -96,7 +96,7 @@ export const NOT_COMPARED: CompareAnswer = {
       detail: 'not compared: the tail was not applied to its end',
     },
   ],
-  ...{ identical: 0, different: 0, rows: '0' },
+  ...{ identical: [], different: 0, rows: '0' },
 }
 
 /** What would have been lost at `lostAt`, without and with what the archive held by then. */
