@@ -16,6 +16,9 @@ const LEVEL = 1
 /** Schema and name in the message that describes the heartbeats' table. */
 const HEARTBEAT = Buffer.from('holdfast\0heartbeat\0', 'latin1')
 
+/** Bytes of a commit message from its end position to its time. */
+const COMMIT = 16
+
 /** What a header says about the content. */
 export type ContentFacts = Pick<
   SegmentHeader,
@@ -35,8 +38,6 @@ export type ContentFacts = Pick<
 export class Collector {
   readonly start: Lsn
   readonly upload: SegmentUpload
-  /** Where the last complete transaction ended, or where the server said that nothing more is before. */
-  end: Lsn
   contentBytes = 0
   transactions = 0
   readonly #compressor = createZstdCompress({
@@ -52,13 +53,16 @@ export class Collector {
   #deletes = 0
   #truncates = 0
   #messages = 0
-  #firstCommit: bigint | undefined
-  #lastCommit: bigint | undefined
+  /** Where the server said that nothing more is before. */
+  #reached: Lsn
+  /** End and time of the first and the last commit, as the stream has them: numbers of that size cost too much each time. */
+  readonly #firstCommit = Buffer.alloc(COMMIT)
+  readonly #lastCommit = Buffer.alloc(COMMIT)
   #heartbeats: { first: string; last: string } | null = null
 
   constructor(start: Lsn, upload: SegmentUpload) {
     this.start = start
-    this.end = start
+    this.#reached = start
     this.upload = upload
     // The pump tells of a failure; the compressor's own event would only end the process.
     this.#compressor.on('error', () => {})
@@ -69,7 +73,7 @@ export class Collector {
   }
 
   /** Takes one pgoutput message; see Receiver.message. */
-  take(bytes: Buffer, from: number, to: number, lsnAt: number): void {
+  take(bytes: Buffer, from: number, to: number): void {
     switch (bytes[from]) {
       case KIND.insert:
         this.#inserts++
@@ -95,7 +99,18 @@ export class Collector {
         this.#messages++
         break
     }
-    this.#append(bytes, from, to, lsnAt)
+    this.#append(bytes, from, to)
+  }
+
+  /** Where the last complete transaction ended, or as far as is known that nothing more is before. */
+  get end(): Lsn {
+    const last = this.transactions > 0 ? this.#lastCommit.readBigUInt64BE(0) : this.start
+    return last > this.#reached ? last : this.#reached
+  }
+
+  /** Nothing more is before this position. */
+  reach(position: Lsn): void {
+    this.#reached = position
   }
 
   /** True when the segment would hold something. */
@@ -118,8 +133,8 @@ export class Collector {
     return {
       start: formatLsn(this.start),
       end: formatLsn(this.end),
-      firstCommit: this.#firstCommit === undefined ? null : formatMoment(this.#firstCommit),
-      lastCommit: this.#lastCommit === undefined ? null : formatMoment(this.#lastCommit),
+      firstCommit: this.#momentOf(this.#firstCommit),
+      lastCommit: this.#momentOf(this.#lastCommit),
       heartbeats: this.#heartbeats,
       transactions: this.transactions,
       rows: { insert: this.#inserts, update: this.#updates, delete: this.#deletes },
@@ -141,10 +156,13 @@ export class Collector {
   }
 
   #noteCommit(bytes: Buffer, from: number): void {
+    bytes.copy(this.#lastCommit, 0, from + 10, from + 10 + COMMIT)
+    if (this.transactions === 0) this.#lastCommit.copy(this.#firstCommit)
     this.transactions++
-    this.end = bytes.readBigUInt64BE(from + 10)
-    this.#lastCommit = bytes.readBigInt64BE(from + 18)
-    this.#firstCommit ??= this.#lastCommit
+  }
+
+  #momentOf(commit: Buffer): string | null {
+    return this.transactions === 0 ? null : formatMoment(commit.readBigInt64BE(8))
   }
 
   #noteHeartbeat(message: Buffer): void {
@@ -153,15 +171,19 @@ export class Collector {
     if (seq) this.#heartbeats = { first: this.#heartbeats?.first ?? seq, last: seq }
   }
 
-  #append(bytes: Buffer, from: number, to: number, lsnAt: number): void {
-    const length = to - from
-    if (this.#used + FRAME + length > this.#page.length) this.#turnPage(FRAME + length)
-    const page = this.#page
-    page.writeUInt32BE(length, this.#used)
-    bytes.copy(page, this.#used + 4, lsnAt, lsnAt + 8)
-    bytes.copy(page, this.#used + FRAME, from, to)
-    this.#used += FRAME + length
-    this.contentBytes += FRAME + length
+  /** The server sends position, length, message: turned round where they stand, they are a frame, and go as one. */
+  #append(bytes: Buffer, from: number, to: number): void {
+    const at = from - FRAME
+    const length = to - at
+    const high = bytes.readUInt32BE(at)
+    const low = bytes.readUInt32BE(at + 4)
+    bytes.writeUInt32BE(to - from, at)
+    bytes.writeUInt32BE(high, at + 4)
+    bytes.writeUInt32BE(low, at + 8)
+    if (this.#used + length > this.#page.length) this.#turnPage(length)
+    bytes.copy(this.#page, this.#used, at, to)
+    this.#used += length
+    this.contentBytes += length
   }
 
   #turnPage(needed = 0): void {

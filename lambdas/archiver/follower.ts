@@ -86,11 +86,11 @@ async function writeSegment(
   const collector = new Collector(from, new SegmentUpload(destination, key))
   try {
     await peek(reader, upto, {
-      message: (bytes, start, end, lsnAt) => collector.take(bytes, start, end, lsnAt),
+      message: (bytes, start, end) => collector.take(bytes, start, end),
       room: () => collector.room(),
     })
     // All that was committed before the fence has come, so the segment reaches at least to it.
-    if (upto > collector.end) collector.end = upto
+    collector.reach(upto)
     if (!collector.hasContent && collector.end - from < QUIET_BYTES) {
       await collector.discard()
       return undefined

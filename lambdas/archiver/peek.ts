@@ -19,8 +19,11 @@ const ROW_HEADER = 18
 const OBJECT_IN_USE = '55006'
 
 export type Receiver = {
-  /** One pgoutput message: `bytes` from `from` to `to`; its position in the log stands in the eight bytes at `lsnAt`. Valid during the call only. */
-  readonly message: (bytes: Buffer, from: number, to: number, lsnAt: number) => void
+  /**
+   * One pgoutput message: `bytes` from `from` to `to`, its position in the log in the eight bytes that begin twelve
+   * before. Valid during the call only, in which these twelve may be written over.
+   */
+  readonly message: (bytes: Buffer, from: number, to: number) => void
   /** After each burst of messages; a promise stops the reading until it settles, and ends it when it rejects. */
   readonly room: () => Promise<unknown> | undefined
 }
@@ -52,8 +55,7 @@ export async function peek(connection: pg.Client, upto: Lsn, receiver: Receiver)
       const row = at + 5 + (first ? COPY_HEADER : 0)
       first = false
       // The last frame holds no row, only the number -1.
-      if (failure === undefined && row + ROW_HEADER <= end)
-        receiver.message(bytes, row + ROW_HEADER, end, row + 6)
+      if (failure === undefined && row + ROW_HEADER <= end) receiver.message(bytes, row + ROW_HEADER, end)
     } else if (code === ERROR) failure = failureOf(bytes.subarray(at + 5, end))
     else if (code === READY) failure === undefined ? finished.resolve() : finished.reject(failure)
   }
@@ -100,33 +102,51 @@ function queryMessage(text: string): Buffer {
   return Buffer.concat([head, body])
 }
 
+/** Letter and length of a frame. */
+const FRAME_HEADER = 5
+
 /** Cuts a socket's chunks into the protocol's frames: a letter, a length, the rest. */
 class Frames {
+  /** The beginning of a frame whose end has not come: in pieces, since a row may take a gigabyte. */
   #waiting: Buffer[] = []
   #gathered = 0
 
   read(chunk: Buffer, take: (bytes: Buffer, at: number, end: number) => void): void {
-    const bytes = this.#join(chunk)
-    if (bytes === undefined) return
-    let at = 0
-    while (bytes.length - at >= 5) {
-      const end = at + 1 + bytes.readUInt32BE(at + 1)
-      if (end > bytes.length) break
-      take(bytes, at, end)
+    let at = this.#gathered === 0 ? 0 : this.#finishWaiting(chunk, take)
+    while (chunk.length - at >= FRAME_HEADER) {
+      const end = at + 1 + chunk.readUInt32BE(at + 1)
+      if (end > chunk.length) break
+      take(chunk, at, end)
       at = end
     }
-    this.#waiting = at === bytes.length ? [] : [bytes.subarray(at)]
-    this.#gathered = bytes.length - at
+    if (at < chunk.length) this.#hold(chunk, at, chunk.length - at)
   }
 
-  /** All bytes not yet read, or undefined while the frame that they begin is not complete: a row may take a gigabyte. */
-  #join(chunk: Buffer): Buffer | undefined {
-    this.#waiting.push(chunk)
-    this.#gathered += chunk.length
-    const first = this.#waiting[0]
-    if (first === undefined || this.#waiting.length === 1) return chunk
-    if (first.length >= 5 && this.#gathered < 1 + first.readUInt32BE(1)) return undefined
-    return Buffer.concat(this.#waiting)
+  /** Only the frame across two chunks is copied together. Answers how much of the chunk that took. */
+  #finishWaiting(chunk: Buffer, take: (bytes: Buffer, at: number, end: number) => void): number {
+    let at = this.#hold(chunk, 0, FRAME_HEADER - this.#gathered)
+    if (this.#gathered < FRAME_HEADER) return at
+    let [first] = this.#waiting
+    if (first === undefined || first.length < FRAME_HEADER) {
+      first = Buffer.concat(this.#waiting)
+      this.#waiting = [first]
+    }
+    const length = 1 + first.readUInt32BE(1)
+    at += this.#hold(chunk, at, length - this.#gathered)
+    if (this.#gathered < length) return at
+    const whole = Buffer.concat(this.#waiting)
+    this.#waiting = []
+    this.#gathered = 0
+    take(whole, 0, length)
+    return at
+  }
+
+  /** Keeps at most so many bytes of the chunk, and answers how many. */
+  #hold(chunk: Buffer, at: number, most: number): number {
+    const bytes = chunk.subarray(at, at + Math.max(0, most))
+    if (bytes.length > 0) this.#waiting.push(bytes)
+    this.#gathered += bytes.length
+    return bytes.length
   }
 }
 
