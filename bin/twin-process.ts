@@ -73,7 +73,8 @@ async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) =>
 
 // What a person does about a failure that has no hint of its own.
 function stepAfter(message: string, root: string): string {
-  return message.includes('ENOSPC')
+  // Node's word for a full disk, and PostgreSQL's.
+  return /ENOSPC|No space left on device/.test(message)
     ? `make room on the disk of ${root}, or set HOLDFAST_TWINS to another one; holdfast up goes on from there`
     : `read ${folderAt(root).log}`
 }

