@@ -1,22 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import type { ErrorObject, Event, Operation, OperationUpdate } from '@aws-sdk/client-lambda'
+import type { ErrorObject, Operation, OperationUpdate } from '@aws-sdk/client-lambda'
 import { WireError } from '../../wire/call.ts'
 import { type Functions, functionArn, type Resolved } from '../functions.ts'
-import type { Finished, Runner } from '../runner.ts'
-import {
-  asFailure,
-  digest,
-  endingOf,
-  errorObject,
-  newToken,
-  outcomeOf,
-  page,
-  pause,
-  STATE_PAGE,
-} from './answers.ts'
+import type { Runner } from '../runner.ts'
+import { digest, endingOf, newToken, outcomeOf, page, STATE_PAGE } from './answers.ts'
+import { type Chaining, chain, closeChained } from './chaining.ts'
+import { type Driving, invokeUntilPending } from './driving.ts'
 import { closeExecution, closeOperation, dueChange, nextDue } from './due.ts'
-import { type Change, type Ending, type Execution, type Head, hasPending, replayState } from './execution.ts'
+import { type Ending, type Execution, type Head, replayState } from './execution.ts'
 import type { Journal } from './journal.ts'
+import { type Answer, checkToken, type Live, LiveExecutions } from './live.ts'
 import { applyUpdates } from './updates.ts'
 
 /** What the engine needs of the rest of the functions. */
@@ -31,41 +24,35 @@ export type EngineDeps = {
   readonly report: (text: string) => void
 }
 
-type Live = {
-  readonly execution: Execution
-  driving: boolean
-  timer: NodeJS.Timeout | undefined
-  /** The only token that a checkpoint may carry; a new invocation makes every older one worthless. */
-  token: string
-  answered: { readonly clientToken: string; readonly token: string; readonly answer: Answer } | undefined
-  readonly waiters: ((ending: Ending) => void)[]
-}
-
-/** What a checkpoint answers. */
-export type Answer = { readonly CheckpointToken: string; readonly Operations: readonly Operation[] }
-
 const MAX_TIMER_MS = 2_000_000_000
-const FIRST_BACKOFF_MS = 200
-const MAX_BACKOFF_MS = 60_000
 
 /** Durable executions: invokes their function again and again until it says that it is done. */
 export class Engine {
   readonly #deps: EngineDeps
-  readonly #live = new Map<string, Live>()
+  readonly #executions = new LiveExecutions()
+  readonly #parts: Driving & Chaining
   #stopped = false
 
   constructor(deps: EngineDeps) {
     this.#deps = deps
+    this.#parts = {
+      deps,
+      executions: this.#executions,
+      isStopped: () => this.#stopped,
+      end: (live, ending) => this.#end(live, ending),
+      start: (target, input, name, parent) => this.start(target, input, name, parent),
+      wake: live => this.#wake(live),
+    }
   }
 
   /** Takes up what an earlier life of the twin left open. */
   resume(now = Date.now()): void {
-    for (const execution of this.#deps.journal.load(now)) this.#adopt(execution)
-    for (const live of this.#live.values()) {
+    for (const execution of this.#deps.journal.load(now)) this.#executions.adopt(execution)
+    for (const live of this.#executions.all()) {
       if (live.execution.ending) continue
       for (const operation of live.execution.operations.values())
         if (operation.Type === 'CHAINED_INVOKE' && operation.Status === 'STARTED')
-          this.#chain(live, operation)
+          chain(this.#parts, live, operation)
       this.#wake(live)
     }
   }
@@ -73,7 +60,7 @@ export class Engine {
   /** Stops driving. What runs is cut off and taken up by `resume`. */
   stop(): void {
     this.#stopped = true
-    for (const live of this.#live.values()) clearTimeout(live.timer)
+    for (const live of this.#executions.all()) clearTimeout(live.timer)
   }
 
   /**
@@ -84,7 +71,7 @@ export class Engine {
     const durability = target.version.durability
     if (!durability) throw new Error(`${target.invokedArn} is not durable`)
     const { region, account } = target.record
-    const existing = name === undefined ? undefined : this.#named(target, name)
+    const existing = name === undefined ? undefined : this.#executions.named(target, name)
     if (existing) {
       if (digest(existing.head.input) === digest(input)) return existing
       throw new WireError(
@@ -112,22 +99,22 @@ export class Engine {
       startedAt: new Date(),
       ...(parent ? { parent } : {}),
     })
-    this.#wake(this.#adopt(execution))
+    this.#wake(this.#executions.adopt(execution))
     return execution
   }
 
   all(): Execution[] {
-    return [...this.#live.values()].map(live => live.execution)
+    return this.#executions.all().map(live => live.execution)
   }
 
   /** @throws WireError ResourceNotFoundException */
   get(arn: string): Execution {
-    return this.#find(arn).execution
+    return this.#executions.find(arn).execution
   }
 
   /** Resolves when the execution has ended. */
   ended(arn: string): Promise<Ending> {
-    const live = this.#find(arn)
+    const live = this.#executions.find(arn)
     if (live.execution.ending) return Promise.resolve(live.execution.ending)
     return new Promise(resolve => live.waiters.push(resolve))
   }
@@ -139,12 +126,12 @@ export class Engine {
     updates: readonly OperationUpdate[],
     clientToken: string | undefined,
   ): Answer {
-    const live = this.#find(arn)
+    const live = this.#executions.find(arn)
     const { execution, answered } = live
     // The same request once more, because its answer was lost on the way.
     if (clientToken && answered?.clientToken === clientToken && answered.token === token)
       return answered.answer
-    this.#checkToken(live, token)
+    checkToken(live, token)
     const now = Date.now()
     const applied = applyUpdates(execution, updates, now)
     const operations = [...applied.operations.values()]
@@ -169,7 +156,7 @@ export class Engine {
     else {
       for (const operation of operations)
         if (operation.Type === 'CHAINED_INVOKE' && operation.Status === 'STARTED')
-          this.#chain(live, operation)
+          chain(this.#parts, live, operation)
       this.#arm(live)
     }
     return answer
@@ -182,25 +169,24 @@ export class Engine {
     marker: string | undefined,
     maxItems = STATE_PAGE.items,
   ): { operations: readonly Operation[]; next: string | undefined } {
-    const live = this.#find(arn)
-    this.#checkToken(live, token)
+    const live = this.#executions.find(arn)
+    checkToken(live, token)
     return page(replayState(live.execution), Number(marker ?? 0), maxItems)
   }
 
   /** Ends an execution from outside; its function is not asked. Executions that it invoked end too. */
   stopExecution(arn: string, error: ErrorObject | undefined): Date {
-    const live = this.#find(arn)
+    const live = this.#executions.find(arn)
     if (live.execution.ending) return live.execution.ending.at
     const at = new Date()
     this.#end(live, { status: 'STOPPED', at, ...(error ? { error } : {}) })
-    for (const child of this.all())
-      if (child.head.parent?.arn === arn) this.stopExecution(child.head.arn, error)
+    for (const child of this.#executions.childrenOf(arn)) this.stopExecution(child.head.arn, error)
     return at
   }
 
   /** Answers a callback. @throws WireError CallbackTimeoutException, InvalidParameterValueException */
   answerCallback(id: string, outcome: { readonly result?: string } | { readonly error: ErrorObject }): void {
-    const { live, operation } = this.#callback(id)
+    const { live, operation } = this.#executions.callback(id)
     this.#deps.journal.record(
       live.execution,
       closeOperation(
@@ -216,7 +202,7 @@ export class Engine {
 
   /** Says that whoever will answer a callback is still at it. */
   heartbeat(id: string): void {
-    const { live, operation } = this.#callback(id)
+    const { live, operation } = this.#executions.callback(id)
     const aside = live.execution.asides.get(String(operation.Id))?.callback
     if (!aside?.heartbeatSeconds)
       throw new WireError('InvalidParameterValueException', 'The callback has no heartbeat timeout.')
@@ -228,51 +214,6 @@ export class Engine {
       },
     })
     this.#arm(live)
-  }
-
-  #adopt(execution: Execution): Live {
-    const live: Live = {
-      execution,
-      driving: false,
-      timer: undefined,
-      token: '',
-      answered: undefined,
-      waiters: [],
-    }
-    this.#live.set(execution.head.arn, live)
-    return live
-  }
-
-  #find(arn: string): Live {
-    const live = this.#live.get(arn)
-    if (!live)
-      throw new WireError('ResourceNotFoundException', `Durable execution not found: ${arn}`, 404, {
-        Type: 'User',
-      })
-    return live
-  }
-
-  #named(target: Resolved, name: string): Execution | undefined {
-    const { region, name: functionName } = target.record
-    return this.all().find(
-      ({ head }) => head.region === region && head.functionName === functionName && head.name === name,
-    )
-  }
-
-  #checkToken(live: Live, token: string): void {
-    if (live.execution.ending || token === '' || token !== live.token)
-      throw new WireError('InvalidParameterValueException', 'Invalid Checkpoint Token')
-  }
-
-  #callback(id: string): { live: Live; operation: Operation } {
-    const [executionId, operationId = ''] = Buffer.from(id, 'base64').toString().split(' ')
-    const live = [...this.#live.values()].find(({ execution }) => execution.head.id === executionId)
-    const operation = live?.execution.operations.get(operationId)
-    if (!live || operation?.Type !== 'CALLBACK')
-      throw new WireError('ResourceNotFoundException', 'Callback not found.', 404, { Type: 'User' })
-    if (operation.Status !== 'STARTED' || live.execution.ending)
-      throw new WireError('CallbackTimeoutException', 'The callback is not waiting any more.')
-    return { live, operation }
   }
 
   // Sets the clock for the next thing that is due, and drives the execution if it may go on.
@@ -309,95 +250,11 @@ export class Engine {
 
   async #drive(live: Live): Promise<void> {
     try {
-      await this.#invokeUntilPending(live)
+      await invokeUntilPending(this.#parts, live)
     } finally {
       // In the same turn as the last look at what is unheard: whoever wakes it next finds it asleep.
       live.driving = false
     }
-  }
-
-  async #invokeUntilPending(live: Live): Promise<void> {
-    const { execution } = live
-    let failures = 0
-    while (!execution.ending && !this.#stopped) {
-      const before = Date.now()
-      const output = await this.#invoke(live).catch(asFailure)
-      if (this.#stopped || execution.ending) return
-      if (output.error) {
-        failures += 1
-        this.#invocationEvent(execution, before, output)
-        this.#deps.report(`execution ${execution.head.arn}: ${output.error.errorMessage}; invoked again`)
-        await pause(Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)))
-        continue
-      }
-      failures = 0
-      this.#invocationEvent(execution, before, output)
-      if (this.#settle(live, output.payload) === 'pending' && execution.unheard.size === 0) return
-    }
-  }
-
-  async #invoke(live: Live): Promise<Finished> {
-    const { execution } = live
-    const { head } = execution
-    const updated = [...execution.unheard]
-    live.token = newToken(execution)
-    live.answered = undefined
-    const { operations, next } = page(replayState(execution), 0, STATE_PAGE.items)
-    const target = this.#deps.functions.resolve(head.region, head.account, head.functionName, head.version)
-    execution.unheard.clear()
-    const finished = await this.#deps.runner.run({
-      ...target,
-      invokedArn: head.invokedArn,
-      payload: JSON.stringify({
-        DurableExecutionArn: head.arn,
-        CheckpointToken: live.token,
-        InitialExecutionState: { Operations: operations, NextMarker: next ?? '' },
-        UpdatedOperationIds: updated,
-      }),
-    })
-    // A function that died never heard them.
-    if (finished.error) for (const id of updated) execution.unheard.add(id)
-    return finished
-  }
-
-  // What the function said: done, failed, or to be called again.
-  #settle(live: Live, payload: string): 'pending' | 'ended' {
-    const { execution } = live
-    const at = new Date()
-    const output = JSON.parse(payload) as { Status?: string; Result?: string; Error?: ErrorObject } | null
-    if (output?.Status === 'PENDING' && (hasPending(execution) || execution.unheard.size > 0))
-      return 'pending'
-    if (output?.Status === 'SUCCEEDED')
-      this.#end(live, { status: 'SUCCEEDED', at, result: output.Result ?? 'null' })
-    else if (output?.Status === 'FAILED') this.#end(live, { status: 'FAILED', at, error: output.Error ?? {} })
-    else
-      this.#end(live, {
-        status: 'FAILED',
-        at,
-        error: {
-          ErrorType: 'InvalidParameterValueException',
-          ErrorMessage:
-            output?.Status === 'PENDING'
-              ? 'Cannot return PENDING status with no pending operations.'
-              : 'Invalid Status in invocation output.',
-        },
-      })
-    return 'ended'
-  }
-
-  #invocationEvent(execution: Execution, before: number, finished: Finished): void {
-    const event: Event = {
-      EventType: 'InvocationCompleted',
-      EventId: execution.events.length + 1,
-      EventTimestamp: new Date(),
-      InvocationCompletedDetails: {
-        StartTimestamp: new Date(before),
-        EndTimestamp: new Date(),
-        RequestId: finished.requestId,
-        ...(finished.error ? { Error: { Payload: errorObject(finished.error) } } : {}),
-      },
-    }
-    this.#deps.journal.record(execution, { events: [event] })
   }
 
   #end(live: Live, ending: Ending): void {
@@ -411,86 +268,7 @@ export class Engine {
     for (const waiter of live.waiters.splice(0)) waiter(ending)
     this.#deps.onEnd?.(live.execution)
     const { parent } = live.execution.head
-    const waiting = parent && this.#live.get(parent.arn)
-    if (parent && waiting) this.#closeChained(waiting, parent.operationId, outcomeOf(ending))
+    const waiting = parent && this.#executions.get(parent.arn)
+    if (parent && waiting) closeChained(this.#parts, waiting, parent.operationId, outcomeOf(ending))
   }
-
-  // Invokes the function that an operation names; its end closes the operation.
-  #chain(live: Live, operation: Operation): void {
-    const id = String(operation.Id)
-    const aside = live.execution.asides.get(id)?.invoke
-    if (!aside) throw new Error(`operation ${id} invokes nothing`)
-    const { arn } = live.execution.head
-    const child = this.all().find(({ head }) => head.parent?.arn === arn && head.parent.operationId === id)
-    if (child) {
-      if (child.ending) this.#closeChained(live, id, outcomeOf(child.ending))
-      return
-    }
-    void this.#runChained(live, id, aside.functionName, aside.payload).catch(error => {
-      if (this.#stopped) return
-      const failure =
-        error instanceof WireError
-          ? { ErrorType: error.code, ErrorMessage: error.message }
-          : { ErrorType: 'ServiceException', ErrorMessage: String(error) }
-      this.#closeChained(live, id, { status: 'FAILED', error: failure })
-    })
-  }
-
-  async #runChained(live: Live, id: string, functionName: string, payload: string): Promise<void> {
-    const { head } = live.execution
-    const caller = this.#deps.functions.resolve(head.region, head.account, head.functionName, head.version)
-    const target = this.#deps.functions.resolve(head.region, head.account, functionName)
-    this.#deps.mayInvoke(caller.version.role, target)
-    checkDurableTarget(target)
-    if (target.version.durability) {
-      this.start(target, payload, undefined, { arn: head.arn, operationId: id })
-      return
-    }
-    const finished = await this.#runThrottled(live, target, payload)
-    if (this.#stopped || !finished) return
-    this.#closeChained(
-      live,
-      id,
-      finished.error
-        ? { status: 'FAILED', error: errorObject(finished.error) }
-        : { status: 'SUCCEEDED', result: finished.payload },
-    )
-  }
-
-  async #runThrottled(live: Live, target: Resolved, payload: string): Promise<Finished | undefined> {
-    for (;;) {
-      if (this.#stopped || live.execution.ending) return undefined
-      try {
-        return await this.#deps.runner.run({ ...target, payload })
-      } catch (error) {
-        if (!(error instanceof WireError) || error.code !== 'TooManyRequestsException') throw error
-        await pause(1_000)
-      }
-    }
-  }
-
-  #closeChained(
-    live: Live,
-    id: string,
-    outcome: {
-      status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'STOPPED'
-      result?: string
-      error?: ErrorObject
-    },
-  ): void {
-    const operation = live.execution.operations.get(id)
-    if (live.execution.ending || operation?.Status !== 'STARTED') return
-    const change: Change = closeOperation(live.execution, operation, outcome.status, outcome, Date.now())
-    this.#deps.journal.record(live.execution, change)
-    this.#wake(live)
-  }
-}
-
-/** @throws WireError InvalidParameterValueException for a durable function without a qualifier */
-export function checkDurableTarget(target: Resolved): void {
-  if (target.version.durability && target.qualifier === undefined)
-    throw new WireError(
-      'InvalidParameterValueException',
-      'You cannot invoke a durable function using an unqualified ARN.',
-    )
 }
