@@ -1,5 +1,5 @@
 import { escapeHtml } from './escape.ts'
-import { sayDuration, sayTime } from './figure.ts'
+import { sayCount, sayDuration, sayTime } from './figure.ts'
 import type { Summary } from './summary.ts'
 
 const WIDTH = 1_000
@@ -9,9 +9,17 @@ const BOTTOM = 22
 const TOP = 12
 const MOST = 30
 
-/** The recovery time of the last drills of one mode as columns, coloured by verdict, under their objective. Controls are left out. */
+/**
+ * What the last drills of one mode measured, as columns coloured by verdict, under their objective. Controls are left
+ * out: they measure a copy that was damaged on purpose.
+ */
 export function renderHistory(drills: readonly Summary[]): string {
   const shown = drills.filter(drill => drill.control === null).slice(-MOST)
+  return `<h2>The last drills <small>${sayCount(shown.length)}</small></h2>${renderCharts(shown)}`
+}
+
+function renderCharts(shown: readonly Summary[]): string {
+  if (shown.length === 0) return '<p class="meta">No drill before this control.</p>'
   const chart = (
     title: string,
     figure: (drill: Summary) => number | null,
@@ -34,6 +42,7 @@ function renderColumns(
   goal: (drill: Summary) => number,
 ): string {
   const measured = drills.map(figure).filter(value => value !== null)
+  if (measured.length === 0) return '<p class="meta">Not measured by any of them.</p>'
   const most = Math.max(...measured, 0.001)
   // An objective far above every drill would press the columns flat: then it is only said.
   const goals = drills.map(goal)

@@ -32,7 +32,7 @@ export function renderReport(sealed: SealedEvidence, history: readonly Summary[]
 <section><h2>What took how long <small>clocks count from the decision to restore</small></h2>${renderTimeline(evidence)}</section>
 <section class="long"><h2>What was proven <small>${sayCount(compared)} of ${sayCount(tables.length)} tables compared, row by row, with the living database</small></h2>${renderTables(tables)}</section>
 <section class="long"><h2>What was not looked at, and why</h2>${renderLeftOut(evidence)}</section>
-<section><h2>The last drills <small>${sayCount(drills.length)}</small></h2>${renderHistory(drills)}</section>
+<section>${renderHistory(drills)}</section>
 <section class="long"><h2>Every check</h2>${renderStages(evidence.stages)}</section>
 <section class="long"><h2>Evidence</h2>${renderSeal(sealed)}${renderCalls(evidence)}</section>
 <footer>This page is drawn from the signed record and proves nothing by itself; the record does.</footer>

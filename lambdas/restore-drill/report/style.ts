@@ -37,7 +37,7 @@ td{border-bottom:1px solid var(--line);padding:6px 10px 6px 0;vertical-align:top
 table.narrow{min-width:0}.narrow td:first-child{width:32%}
 tr:last-child td{border-bottom:0}
 .n{text-align:right;white-space:nowrap}
-th.n,td.n{padding-left:10px}
+th.n,td.n{padding-left:10px}.n+th:not(.n),.n+td:not(.n){padding-left:14px}
 .chip{display:inline-block;border-radius:20px;padding:1px 9px;font-size:12px;font-weight:600;white-space:nowrap}
 .chip.pass,.chip.explained{color:var(--pass);background:var(--pass-soft)}.chip.fail{color:var(--fail);background:var(--fail-soft)}
 .chip.unknown{color:var(--unknown);background:var(--unknown-soft)}.chip.skipped,.chip.acknowledged{color:var(--skip);background:var(--skip-soft)}

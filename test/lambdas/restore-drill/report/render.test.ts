@@ -112,3 +112,16 @@ test('what was not looked at is listed with its reason, and a refusal tells the 
   ])
   expect(page).toContain('<b>Next step</b> Name one that is there')
 })
+
+test('the last drills leave controls out and draw nothing that none of them measured', () => {
+  const charts = (page: string) =>
+    page.slice(page.indexOf('The last drills'), page.indexOf('Every check')).replaceAll(/<[^>]*>/g, ' ')
+  const control = { requestedBy: 'a test', negativeControl: 'row-deleted' }
+  const base = makeEvidence()
+  const alone = renderReport(sealWith(keys, makeEvidence({ request: { ...base.request, ...control } })), [])
+  expect(charts(alone)).toMatch(/The last drills\s+0\s+No drill before this control\./)
+  const measured = { ...base.measured, rpoSeconds: null, rtoSeconds: null }
+  const failed = renderReport(sealWith(keys, makeEvidence({ measured })), [])
+  expect(charts(failed).match(/Not measured by any of them\./g)).toHaveLength(2)
+  expect(charts(renderReport(sealWith(keys, base), []))).not.toContain('Not measured')
+})
