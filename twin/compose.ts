@@ -1,4 +1,5 @@
 import { faultVerbs } from './control/fault-verbs.ts'
+import { passMinutes } from './control/minutes.ts'
 import { scheduleVerbs } from './control/schedule-verbs.ts'
 import type { Verb } from './control/server.ts'
 import { readStatus } from './control/status.ts'
@@ -351,7 +352,7 @@ export async function composeServices(
     verbs: {
       ...faultVerbs(parts),
       ...scheduleVerbs(parts),
-      'pass-minutes': ({ minutes }: { minutes: number }) => cloudwatch.pass(minutes),
+      'pass-minutes': ({ minutes }: { minutes: number }) => passMinutes(parts, cloudwatch, minutes),
       // For tests and for finding out what a role may: its key, as its functions have it.
       'key-of-role': ({ role }: { role: string }) => {
         const { arn } = role.startsWith('arn:') ? { arn: role } : roles.named(role)

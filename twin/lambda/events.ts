@@ -70,6 +70,11 @@ export class Events {
     return event.id
   }
 
+  /** Whether an event for the function waits or runs, whatever qualifier was asked. */
+  isPending(functionArn: string): boolean {
+    return this.#queue.values().some(({ arn }) => arn === functionArn || arn.startsWith(`${functionArn}:`))
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of this.#timers.values()) clearTimeout(timer)

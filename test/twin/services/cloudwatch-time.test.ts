@@ -94,6 +94,29 @@ test('in minutes that are let pass, those who spoke say the same and those who f
   expect(said.slice(2).sort()).toEqual(['gone OK', 'ill OK'])
 })
 
+test('whose log group is over falls silent at once, however lately it spoke', async () => {
+  await watch('lasting')
+  await watch('over')
+  const line = (name: string) =>
+    JSON.stringify({
+      _aws: {
+        Timestamp: now,
+        CloudWatchMetrics: [{ Namespace: 'Test', Dimensions: [[]], Metrics: [{ Name: name }] }],
+      },
+      [name]: 1,
+    })
+  for (let minute = 0; minute < 6; minute += 1) {
+    for (const name of ['lasting', 'over'])
+      cloudwatch.ingest(line(name), 'us-east-1', now, `/aws/lambda/${name}`)
+    now += MINUTE
+    cloudwatch.tick()
+  }
+  await cloudwatch.settle()
+  said.length = 0
+  await cloudwatch.pass(8, (region, group) => region === 'us-east-1' && group === '/aws/lambda/over')
+  expect(said).toEqual(['over ALARM'])
+})
+
 test('what passed in a moment is kept beyond the life of the twin, and the clock is what it was', async () => {
   await watch('ill', { EvaluationPeriods: 20 })
   await live(4, { ill: 11 })

@@ -268,9 +268,9 @@ describe('CloudWatch', () => {
       env: 'shop-prod',
       rpo: 1.5,
     })
-    expect(service.ingest(line, 'eu-west-1', now)).toBe(1)
-    expect(service.ingest('{"_aws": broken', 'eu-west-1', now)).toBe(0)
-    expect(service.ingest('START RequestId', 'eu-west-1', now)).toBe(0)
+    expect(service.ingest(line, 'eu-west-1', now, '/aws/lambda/f')).toBe(1)
+    expect(service.ingest('{"_aws": broken', 'eu-west-1', now, '/aws/lambda/f')).toBe(0)
+    expect(service.ingest('START RequestId', 'eu-west-1', now, '/aws/lambda/f')).toBe(0)
     const listed = await client.send(new cloudwatch.ListMetricsCommand({ Namespace: namespace }))
     expect(listed.Metrics).toEqual([
       { Namespace: namespace, MetricName: 'rpo', Dimensions: [{ Name: 'env', Value: 'shop-prod' }] },

@@ -23,15 +23,16 @@ export type Slot = { readonly unit: string; readonly values: [number, number][] 
 
 /** All series of a twin. */
 export type SeriesStore = {
-  put(sample: Sample): void
+  /** @param logGroup by which it came, for a figure out of a log */
+  put(sample: Sample, logGroup?: string): void
   /** Slots of a metric from `start` up to but not `end`, milliseconds, oldest first. */
   read(metric: MetricName, start: number, end: number): [number, Slot][]
   list(region: string): MetricName[]
   /**
    * Lets a minute pass in which nothing changes: all that was moves a minute back, and who spoke within the last minute
-   * and a half says the same once more.
+   * and a half says the same once more, but what came by a log group that is over.
    */
-  repeatMinute(): void
+  repeatMinute(isOver: (region: string, logGroup: string) => boolean): void
   /** Writes what minutes were repeated to the file. */
   save(): void
   /** Times in which the twin was down, `[from, to)` in milliseconds, oldest first: in them nobody could speak. */
@@ -60,6 +61,8 @@ type Series = {
   sorted: number[] | undefined
   /** When something came last, whatever time it spoke of, milliseconds. */
   heard: number
+  /** The log group by which it came last. */
+  logGroup: string | undefined
 }
 
 /** Opens the series kept in `file` (JSON lines). `clock` in milliseconds. */
@@ -75,6 +78,7 @@ export function openSeries(file: string, clock: () => number): SeriesStore {
       slots: new Map<number, Slot>(),
       sorted: undefined,
       heard: 0,
+      logGroup: undefined,
     }
     all.set(key, series)
     const step = sample.resolution * 1000
@@ -98,12 +102,16 @@ export function openSeries(file: string, clock: () => number): SeriesStore {
       kept.map(({ at }) => at),
       now,
     ),
-    repeatMinute: () => {
-      for (const series of all.values()) repeatMinute(series, clock())
+    repeatMinute: isOver => {
+      for (const series of all.values()) {
+        const { metric, logGroup } = series
+        const isSilent = logGroup !== undefined && isOver(metric.region, logGroup)
+        repeatMinute(series, isSilent ? Number.POSITIVE_INFINITY : clock() - LATELY_MS, clock())
+      }
     },
     save: () => writeLines(file, [...all.values()].flatMap(samplesOf)),
-    put: sample => {
-      add(sample).heard = clock()
+    put: (sample, logGroup) => {
+      Object.assign(add(sample), { heard: clock(), logGroup })
       appendFileSync(file, `${JSON.stringify(sample)}\n`)
     },
     read: (metric, start, end) => {
@@ -117,12 +125,13 @@ export function openSeries(file: string, clock: () => number): SeriesStore {
   }
 }
 
-function repeatMinute(series: Series, now: number): void {
+/** @param since who was heard before says nothing more */
+function repeatMinute(series: Series, since: number, now: number): void {
   series.slots = new Map([...series.slots].map(([at, slot]) => [at - MINUTE_MS, slot]))
   series.sorted = undefined
   const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS - MINUTE_MS
   const newest = Math.max(...series.slots.keys())
-  if (series.heard < now - LATELY_MS || newest >= minute) return
+  if (series.heard < since || newest >= minute) return
   const { unit, values } = series.slots.get(newest) as Slot
   series.slots.set(minute, { unit, values: values.map(([value, count]) => [value, count]) })
 }

@@ -26,15 +26,16 @@ export type CloudWatchService = {
   readonly service: Service
   /** One figure of a service of the twin (RDS, Lambda). */
   put(sample: Sample): void
-  /** Takes the metrics out of a function's log line; answers how many there were. */
-  ingest(line: string, region: string, at: number): number
+  /** Takes the metrics out of a line of a log group; answers how many there were. */
+  ingest(line: string, region: string, at: number, logGroup: string): number
   /** Judges every alarm at the clock's time; call it every ten seconds, or as a test steps its clock. */
   tick(): void
   /**
    * Lets so many minutes pass in a moment: the figures of the last minute, and the silence of those who said nothing,
    * go on, and the alarms are judged after each. What else the twin does keeps its own time.
+   * @param isOver says of a region's log group that nobody will write to it again: what came by it goes silent
    */
-  pass(minutes: number): Promise<void>
+  pass(minutes: number, isOver?: (region: string, logGroup: string) => boolean): Promise<void>
   /** Resolves when no alarm action is under way. */
   settle(): Promise<void>
   /** Alarms that ring now, for a status line. */
@@ -69,15 +70,15 @@ export function createCloudWatch(dependencies: CloudWatchDependencies): CloudWat
       },
     },
     put: sample => store.put(sample),
-    ingest: (line, region, at) => {
+    ingest: (line, region, at, logGroup) => {
       const samples = samplesOf(line, region, at)
-      for (const sample of samples) store.put(sample)
+      for (const sample of samples) store.put(sample, logGroup)
       return samples.length
     },
     tick: () => evaluateAlarms(evaluator),
-    pass: async minutes => {
+    pass: async (minutes, isOver = () => false) => {
       for (let minute = 0; minute < minutes; minute += 1) {
-        store.repeatMinute()
+        store.repeatMinute(isOver)
         evaluateAlarms(evaluator)
         await settle()
         // Two hundred alarms at a time: the databases' clients wait meanwhile, and must get their turn.

@@ -36,7 +36,7 @@ export type LogsDependencies = ServiceDependencies & {
   /** Where events lie, a file a group. */
   readonly dir: string
   /** Told of each line, so that embedded metrics reach CloudWatch. */
-  readonly onLine?: (line: string, region: string, at: number) => void
+  readonly onLine?: (line: string, region: string, at: number, group: string) => void
 }
 
 /** The twin's CloudWatch Logs, with what functions write to it in process. */
@@ -101,7 +101,7 @@ function append(
   const received = logs.clock()
   const events = lines.map(({ at, message }): LogEvent => ({ stream, at, received, message }))
   appendFileSync(fileOf(logs, group), events.map(event => `${JSON.stringify(event)}\n`).join(''))
-  for (const { at, message } of lines) logs.onLine?.(message, group.region, at)
+  for (const { at, message } of lines) logs.onLine?.(message, group.region, at, group.name)
 }
 
 function read(logs: Logs, group: LogGroup): LogEvent[] {
