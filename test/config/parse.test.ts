@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { PostgresEngineVersion } from 'aws-cdk-lib/aws-rds'
 import { ENVIRONMENTS, loadEnvironment } from '../../config/environments.ts'
 import { InvalidEnvironment } from '../../config/fault.ts'
-import { parseConfig } from '../../config/parse.ts'
+import { parseConfig, readConfig } from '../../config/parse.ts'
 import { LOG_DAYS } from '../../config/rules/time.ts'
 import { VERSIONS } from '../../config/versions.ts'
 import { draft, faultsOf } from './draft.ts'
@@ -160,4 +162,11 @@ test('knows the versions that RDS offers', () => {
   })
   for (const [major, newest] of Object.entries(VERSIONS))
     expect(Math.max(...offered.filter(([each]) => each === major).map(([, minor]) => minor))).toBe(newest)
+})
+
+test('finds no fault in the environment that the README shows', () => {
+  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
+  const [, written] = /```ts\n.*\nexport const prod = ([\s\S]*?)\n```/.exec(readme) ?? []
+  const input: unknown = new Function('defineEnvironment', `return ${written}`)((each: unknown) => each)
+  expect(readConfig(input).faults).toEqual([])
 })
