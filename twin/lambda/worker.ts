@@ -31,7 +31,8 @@ const BOOTSTRAP = fileURLToPath(new URL('./bootstrap.ts', import.meta.url))
 const MEMORY_POLL_MS = 250
 const DRAIN_MS = 1_000
 const TAIL_CHARACTERS = 4_096
-// Lambda's own ceiling for the code outside the handler.
+// What the code outside the handler has by itself. After that Lambda runs it again as part of the first event, within
+// the function's own timeout.
 const INIT_TIMEOUT_MS = 10_000
 
 /** One process of one version of a function: it answers one event at a time and stays warm in between. */
@@ -83,7 +84,7 @@ export class Worker {
 
   /** Runs the handler on one event; always resolves. */
   async invoke(item: WorkItem): Promise<Outcome> {
-    const failure = await this.#ready
+    const failure = await this.#readyWithin(INIT_TIMEOUT_MS + item.timeout * 1_000)
     if (failure) return { kind: 'crash', error: failure }
     this.#requestId = item.requestId
     this.#marks = 0
@@ -135,21 +136,26 @@ export class Worker {
         })
   }
 
-  #awaitReady(): Promise<RuntimeError | undefined> {
-    return new Promise(resolve => {
-      const timer = setTimeout(() => {
+  async #readyWithin(ms: number): Promise<RuntimeError | undefined> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<RuntimeError>(resolve => {
+      timer = setTimeout(() => {
         this.kill()
         resolve({
           errorType: 'Sandbox.Timedout',
-          errorMessage: `Error: init took longer than ${INIT_TIMEOUT_MS / 1_000} seconds`,
+          errorMessage: `Error: init took longer than ${ms / 1_000} seconds`,
         })
-      }, INIT_TIMEOUT_MS)
-      const finish = (failure?: RuntimeError) => {
-        clearTimeout(timer)
-        resolve(failure)
-      }
+      }, ms)
+    })
+    const failure = await Promise.race([this.#ready, late])
+    clearTimeout(timer)
+    return failure
+  }
+
+  #awaitReady(): Promise<RuntimeError | undefined> {
+    return new Promise(finish => {
       this.#child.on('message', (message: FromFunction) => {
-        if (message.type === 'ready') finish()
+        if (message.type === 'ready') finish(undefined)
         else if (message.type === 'fatal') {
           this.#fatal = message.error
           finish(message.error)

@@ -95,6 +95,18 @@ test('kills a handler at its timeout and starts anew for the next event', async 
   expect((await run({ hang: false })).payload).toBe('"back"')
 })
 
+test('lets code outside the handler take what a function’s own timeout leaves it, and no more', async () => {
+  const slow = (ms: number) =>
+    `await new Promise(resolve => setTimeout(resolve, ${ms}))\nexport const handler = async () => 'ready'`
+  deploy(slow(10_500), { timeout: 60 })
+  expect((await run()).payload).toBe('"ready"')
+  deploy(slow(60_000), { timeout: 1 })
+  expect((await run()).error).toEqual({
+    errorType: 'Sandbox.Timedout',
+    errorMessage: 'Error: init took longer than 11 seconds',
+  })
+}, 90_000)
+
 test('ends a process that takes more memory than the template gives it', async () => {
   deploy(
     `const kept = []
