@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DescribeDBInstanceAutomatedBackupsCommand, RDSClient } from '@aws-sdk/client-rds'
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startFunction } from '../../bin/drill/invoke.ts'
 import type { Restored } from '../../bin/restore/show.ts'
@@ -41,6 +42,21 @@ afterAll(async () => {
   rds.destroy()
   await twin?.close()
 }, 120_000)
+
+test('the master password is kept in the other region too, for when the home region does not answer', async () => {
+  const values = await Promise.all(
+    ['us-east-1', 'us-west-2'].map(async region => {
+      const client = new SecretsManagerClient({ region })
+      const { SecretString = '' } = await client.send(
+        new GetSecretValueCommand({ SecretId: 'shop-prod/master' }),
+      )
+      client.destroy()
+      return (JSON.parse(SecretString) as { password: string }).password
+    }),
+  )
+  expect(values[0]).toMatch(/^.{40}$/)
+  expect(values[1]).toBe(values[0])
+})
 
 const restore = (...args: string[]) =>
   holdfast(['restore', '--env', 'prod', '--target', 'twin', '--region', 'standby', '--to', 'latest', ...args])
