@@ -3,7 +3,7 @@
  * `npx node bench/pitr.ts [--mb 1024] [--rounds 3]`
  */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,75 +12,21 @@ import {
   CreateDBInstanceCommand,
   CreateDBSnapshotCommand,
   DeleteDBInstanceCommand,
-  DescribeDBInstancesCommand,
-  RDSClient,
   RestoreDBInstanceFromDBSnapshotCommand,
   RestoreDBInstanceToPointInTimeCommand,
 } from '@aws-sdk/client-rds'
 import pg from 'pg'
-import { createIdentities } from '../twin/iam/identities.ts'
 import { own, ownTree, unprivileged } from '../twin/postgres/account.ts'
-import { openAuthority } from '../twin/postgres/authority.ts'
 import { installation } from '../twin/postgres/installation.ts'
-import { createRds } from '../twin/services/rds/rds.ts'
-import { startListener } from '../twin/wire/listener.ts'
+import { openRdsLab } from './rds-lab.ts'
 
 const { values } = parseArgs({
   options: { mb: { type: 'string', default: '1024' }, rounds: { type: 'string', default: '3' } },
 })
 const megabytes = Number(values.mb)
 const rounds = Number(values.rounds)
-const REGION = 'us-east-1'
-const ACCOUNT = '111122223333'
-
-const root = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
-chmodSync(root, 0o711)
-const store = new Map()
-const identities = createIdentities({
-  account: ACCOUNT,
-  store: {
-    get: key => store.get(key),
-    set: (key, value) => store.set(key, value),
-    values: () => [...store.values()],
-  },
-})
-const authority = await openAuthority(join(root, 'tls'), [REGION])
-const twin = createRds({
-  root,
-  account: ACCOUNT,
-  regions: [REGION],
-  certificate: authority.server,
-  findKey: identities.find,
-  mayConnect: () => true,
-  restorableLag: 1000,
-  log: line => process.stderr.write(`${line}\n`),
-})
-const listener = await startListener({
-  services: [twin.service],
-  account: ACCOUNT,
-  identities,
-  authorize: () => {},
-})
-await twin.open()
-const { principal, secretAccessKey } = identities.root()
-const rds = new RDSClient({
-  region: REGION,
-  endpoint: listener.url,
-  credentials: { accessKeyId: principal.accessKeyId, secretAccessKey },
-})
-
-const describe = async (id: string) =>
-  (await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }))).DBInstances?.[0]
-
-async function untilAvailable(id: string) {
-  for (;;) {
-    const instance = await describe(id)
-    if (instance?.DBInstanceStatus === 'available') return instance
-    if (/failed|incompatible/.test(instance?.DBInstanceStatus ?? ''))
-      throw new Error(`${id}: ${instance?.DBInstanceStatus}`)
-    await sleep(20)
-  }
-}
+const lab = await openRdsLab(line => process.stderr.write(`${line}\n`))
+const { root, rds, describe, untilAvailable } = lab
 
 async function load(id: string, table: string, mb: number) {
   const { Endpoint } = await untilAvailable(id)
@@ -90,7 +36,7 @@ async function load(id: string, table: string, mb: number) {
     user: 'master',
     password: 'correct-horse',
     database: 'shop',
-    ssl: { ca: authority.server.ca },
+    ssl: { ca: lab.authority.server.ca },
   })
   await client.connect()
   // About 1 kB a row with its header.
@@ -194,7 +140,7 @@ try {
   const time = await load('b', 'in_segments', megabytes / 2)
   while (((await describe('b'))?.LatestRestorableTime?.getTime() ?? 0) < time.getTime()) await sleep(100)
 
-  const backup = join(root, 'backups', REGION, DbiResourceId.toLowerCase())
+  const backup = join(root, 'backups', lab.options.region, DbiResourceId.toLowerCase())
   const base = join(backup, 'base', readdirSync(join(backup, 'base'))[0] ?? '', 'data')
   const configuration = readFileSync(
     join(root, 'clusters', DbiResourceId.toLowerCase(), 'postgresql.conf'),
@@ -224,7 +170,5 @@ try {
     `${JSON.stringify({ bench: 'pitr', megabytes, rounds, cpus: cpus().length, load: Number(loadavg()[0]?.toFixed(1)), twinMs: Math.round(twinMs), handMs: Math.round(handMs), ratio: Number((twinMs / handMs).toFixed(2)), aim: 1.15 })}\n`,
   )
 } finally {
-  await listener.close()
-  await twin.close()
-  if (existsSync(root)) rmSync(root, { recursive: true, force: true })
+  await lab.close()
 }

@@ -4,18 +4,13 @@
  * `npx node bench/rds-calls.ts [--calls 5000] [--clients 8] [--instances 6]`
  */
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cpus, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { CreateDBInstanceCommand, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds'
-import { createIdentities } from '../twin/iam/identities.ts'
-import { openAuthority } from '../twin/postgres/authority.ts'
-import { createRds } from '../twin/services/rds/rds.ts'
-import { startListener } from '../twin/wire/listener.ts'
+import { CreateDBInstanceCommand, DescribeDBInstancesCommand } from '@aws-sdk/client-rds'
 import type { Orders } from './rds-calls/caller.ts'
+import { openRdsLab } from './rds-lab.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,41 +19,8 @@ const { values } = parseArgs({
     instances: { type: 'string', default: '6' },
   },
 })
-const REGION = 'us-east-1'
-const ACCOUNT = '111122223333'
-const root = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
-chmodSync(root, 0o711)
-const store = new Map()
-const identities = createIdentities({
-  account: ACCOUNT,
-  store: {
-    get: key => store.get(key),
-    set: (key, value) => store.set(key, value),
-    values: () => [...store.values()],
-  },
-})
-const authority = await openAuthority(join(root, 'tls'), [REGION])
-const twin = createRds({
-  root,
-  account: ACCOUNT,
-  regions: [REGION],
-  certificate: authority.server,
-  findKey: identities.find,
-  mayConnect: () => true,
-})
-const listener = await startListener({
-  services: [twin.service],
-  account: ACCOUNT,
-  identities,
-  authorize: () => {},
-})
-await twin.open()
-const { principal, secretAccessKey } = identities.root()
-const rds = new RDSClient({
-  region: REGION,
-  endpoint: listener.url,
-  credentials: { accessKeyId: principal.accessKeyId, secretAccessKey },
-})
+const lab = await openRdsLab()
+const { rds } = lab
 
 try {
   const ids = Array.from({ length: Number(values.instances) }, (_, index) => `bench-${index}`)
@@ -85,18 +47,15 @@ try {
     `${JSON.stringify({ bench: 'rds-calls', cpus: cpus().length, load: Number(loadavg()[0]?.toFixed(1)), instances: ids.length, clients: Number(values.clients), ...Object.assign({}, ...measured) })}\n`,
   )
 } finally {
-  await listener.close()
-  await twin.close()
-  rmSync(root, { recursive: true, force: true })
+  await lab.close()
 }
 
 // The callers have a thread of their own: what they need to read an answer is not the twin's time.
 async function measure(mode: Orders['mode']) {
   const orders: Orders = {
-    endpoint: listener.url,
-    region: REGION,
-    accessKeyId: principal.accessKeyId,
-    secretAccessKey,
+    endpoint: lab.options.endpoint,
+    region: lab.options.region,
+    ...lab.options.credentials,
     calls: Number(values.calls),
     clients: Number(values.clients),
     mode,
