@@ -8,8 +8,11 @@ import { renderCalls, renderLeftOut, renderStages, renderTables } from './proof.
 import { STYLE } from './style.ts'
 import { type Summary, summaryOf } from './summary.ts'
 import { renderTimeline } from './timeline.ts'
+import { renderFirst, renderWrong } from './wrong.ts'
 
 const WORDS = { pass: 'Proven', fail: 'Not proven', unknown: 'Not known' } as const
+/** Of a negative control, which says something of the drills and nothing of the backup. */
+const CONTROL_WORDS = { pass: 'Noticed', fail: 'Not noticed', unknown: 'Not known' } as const
 
 /**
  * The page that a person reads: one file without scripts and outside resources. Everything in it is escaped.
@@ -20,14 +23,16 @@ export function renderReport(sealed: SealedEvidence, history: readonly Summary[]
   const { environment, mode, drill, verdict, tables, request } = evidence
   const drills = [...history, summaryOf(sealed)]
   const sentence = evidence.sentence.replace(/^(It comes back|Not proven|Not known): /, '')
+  const word = (request.negativeControl === undefined ? WORDS : CONTROL_WORDS)[verdict]
   const compared = tables.filter(table => table.level !== 'none').length
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escapeHtml(`${WORDS[verdict]}: ${environment} ${mode} #${evidence.sequence}`)}</title><style>${STYLE}</style></head><body><main>
+<title>${escapeHtml(`${word}: ${environment} ${mode} #${evidence.sequence}`)}</title><style>${STYLE}</style></head><body><main>
 <header class="${verdict}"><p class="kicker">${escapeHtml(`Restore drill #${evidence.sequence} of ${environment}, ${mode}, ${sayTime(evidence.startedAt)}`)}</p>
-<h1><b>${WORDS[verdict]}</b>${escapeHtml(sentence)}</h1>
-<p class="meta">${escapeHtml(`Drill ${drill}, asked by ${request.requestedBy ?? 'nobody'}: restore ${sayTarget(request.target)}`)}</p>${renderStep(evidence)}</header>
+<h1><b>${word}</b>${escapeHtml(sentence)}</h1>
+<p class="meta">${escapeHtml(`Drill ${drill}, asked by ${request.requestedBy ?? 'nobody'}: restore ${sayTarget(request.target)}`)}</p>${renderStep(evidence)}${renderFirst(evidence, history)}</header>
+${renderWrong(evidence)}
 <section><h2>Objective and measured</h2>${renderBars(evidence)}</section>
 <section><h2>What took how long <small>clocks count from the decision to restore</small></h2>${renderTimeline(evidence)}</section>
 <section class="long"><h2>What was proven <small>${sayCount(compared)} of ${sayCount(tables.length)} tables compared, row by row, with the living database</small></h2>${renderTables(tables)}</section>

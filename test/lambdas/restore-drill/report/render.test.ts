@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { sayDuration, sayShare } from '../../../../lambdas/restore-drill/report/figure.ts'
 import { renderReport } from '../../../../lambdas/restore-drill/report/render.ts'
+import { summaryOf } from '../../../../lambdas/restore-drill/report/summary.ts'
 import { makeEvidence, makeKeys, sealWith } from '../../runtime/evidence/chain.ts'
 
 const keys = makeKeys()
@@ -124,4 +125,50 @@ test('the last drills leave controls out and draw nothing that none of them meas
   const failed = renderReport(sealWith(keys, makeEvidence({ measured })), [])
   expect(charts(failed).match(/Not measured by any of them\./g)).toHaveLength(2)
   expect(charts(renderReport(sealWith(keys, base), []))).not.toContain('Not measured')
+})
+
+const red = () => {
+  const [stage] = makeEvidence().stages
+  const checks = [
+    { name: 'structure.settings', verdict: 'unknown' as const, detail: 'nobody answered' },
+    { name: 'structure.valid', verdict: 'pass' as const, detail: 'every index is valid' },
+    { name: 'compare.table.public.orders', verdict: 'fail' as const, detail: '3 rows lost\nHINT: no' },
+  ]
+  return [{ ...stage!, verdict: 'fail' as const, checks }]
+}
+
+// Under stress nobody unfolds stages to find out what else is wrong.
+test('all that is red stands before the figures, what failed first', () => {
+  const page = renderReport(sealWith(keys, makeEvidence({ verdict: 'fail', stages: red() })), [])
+  const section = page.slice(page.indexOf('What is wrong'), page.indexOf('Objective and measured'))
+  const rows = [...section.matchAll(/chip (\w+)".*?<code>(.*?)<\/code><\/td><td>(.*?)<\/td>/g)]
+  expect(rows.map(row => row.slice(1))).toEqual([
+    ['fail', 'compare.table.public.orders', '3 rows lost'],
+    ['unknown', 'structure.settings', 'nobody answered'],
+  ])
+})
+
+test('a drill that did not pass tells which one last did, of its own mode and no control', () => {
+  const at = (sequence: number, over: Partial<Parameters<typeof makeEvidence>[0]> = {}) =>
+    summaryOf(sealWith(keys, makeEvidence({ sequence, ...over })))
+  const before = [
+    at(1),
+    at(2, { mode: 'region-loss' }),
+    at(3, { verdict: 'unknown' }),
+    at(4, { request: { negativeControl: 'row-deleted' } }),
+  ]
+  const failed = sealWith(keys, makeEvidence({ sequence: 5, verdict: 'fail' }))
+  expect(renderReport(failed, before)).toContain('Drill #1 passed for bad-write on ')
+  expect(renderReport(failed, before.slice(1))).toContain(
+    'None of the 3 drills before this one that are shown here passed for bad-write.',
+  )
+})
+
+test('a control that was noticed is no proof of the backup, and says that the damage was on purpose', () => {
+  const request = { negativeControl: 'row-deleted', requestedBy: 'a test' }
+  const page = renderReport(sealWith(keys, makeEvidence({ request, stages: red() })), [])
+  expect(page).toContain('<h1><b>Noticed</b>')
+  expect(page).toContain('damaged on purpose (row-deleted)')
+  expect(page).toContain('What the drill noticed')
+  expect(page).not.toContain('Last proven')
 })

@@ -1,0 +1,42 @@
+import type { Evidence } from '../../runtime/evidence/record.ts'
+import { escapeHtml } from './escape.ts'
+import { sayTime } from './figure.ts'
+import { renderChip } from './proof.ts'
+import type { Summary } from './summary.ts'
+
+/** Red checks that the page's top names; the rest stand among every check below. */
+const NAMED = 12
+
+/** Everything that is red, in the order in which it was asked; empty where nothing is. */
+export function renderWrong({ stages, request }: Evidence): string {
+  const red = stages
+    .flatMap(stage => stage.checks.map(check => ({ ...check, stage: stage.name })))
+    .filter(({ verdict }) => verdict === 'fail' || verdict === 'unknown')
+    .sort((a, b) => Number(b.verdict === 'fail') - Number(a.verdict === 'fail'))
+  if (red.length === 0) return ''
+  const rows = red
+    .slice(0, NAMED)
+    .map(
+      ({ verdict, name, detail }) =>
+        `<tr><td>${renderChip(verdict)}</td><td><code>${escapeHtml(name)}</code></td><td>${escapeHtml(detail.split('\n')[0] ?? '')}</td></tr>`,
+    )
+  const more =
+    red.length > NAMED ? `<p class="meta">${red.length - NAMED} more stand under “Every check”.</p>` : ''
+  const title = typeof request.negativeControl === 'string' ? 'What the drill noticed' : 'What is wrong'
+  return `<section class="long"><h2>${title} <small>fail: it is wrong; unknown: it could not be found out, which proves nothing either</small></h2><div class="scroll"><table class="narrow"><tbody>${rows.join('')}</tbody></table></div>${more}</section>`
+}
+
+/** What the reader must know first: that the damage was ours, or which drill last proved that the database comes back. */
+export function renderFirst({ verdict, request, mode }: Evidence, history: readonly Summary[]): string {
+  if (typeof request.negativeControl === 'string')
+    return `<p class="step"><b>An exercise</b> This copy was damaged on purpose (${escapeHtml(request.negativeControl)}) to see whether a drill notices. What is red below should be; nothing here is said of the backup.</p>`
+  if (verdict === 'pass') return ''
+  const last = history.findLast(
+    drill => drill.control === null && drill.mode === mode && drill.verdict === 'pass',
+  )
+  const words =
+    last === undefined
+      ? `None of the ${history.length} drills before this one that are shown here passed for ${mode}.`
+      : `Drill #${last.sequence} passed for ${mode} on ${sayTime(last.endedAt)}: the data up to its copy's end came back then.`
+  return `<p class="step"><b>Last proven</b> ${escapeHtml(words)}</p>`
+}
