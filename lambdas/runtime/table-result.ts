@@ -112,7 +112,9 @@ function describe(table: TableResult): string {
     [table.undated, 'that cannot be dated, since DDL rewrote the table after the cut'],
     [table.changedSince, 'changed or deleted on the primary since the cut (unproven)'],
   ] as const
-  const found = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} rows ${what}`)
+  const found = parts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${count === 1 ? 'row' : 'rows'} ${what}`)
   return [
     `${table.equal} of ${table.rowsCopy} rows equal`,
     ...found,

@@ -127,7 +127,7 @@ export async function findSource(
   const source = id === reference.identifier ? reference : await describe(drill.clients.rds, id)
   if (!source)
     throw new Refusal('NoSource', `there is no instance ${id} in ${drill.setting.region}`, 'correct the name')
-  const backup = await automatedBackup(drill, found => found.DBInstanceIdentifier === id)
+  const backup = await automatedBackup(drill, id, found => found.DBInstanceIdentifier === id)
   const earliest = backup?.RestoreWindow?.EarliestTime
   const latest = source.latestRestorable
   return {
@@ -148,6 +148,7 @@ async function findReplicated(drill: Ground): Promise<BackupSource> {
   const { setting } = drill
   const backup = await automatedBackup(
     drill,
+    setting.source,
     found => found.DBInstanceIdentifier === setting.source && found.Region === setting.sourceRegion,
   )
   const arn = backup?.DBInstanceAutomatedBackupsArn
@@ -170,11 +171,12 @@ async function findReplicated(drill: Ground): Promise<BackupSource> {
 }
 
 async function automatedBackup(
-  { clients, setting }: Ground,
+  { clients }: Ground,
+  instance: string,
   wanted: (backup: DBInstanceAutomatedBackup) => boolean,
 ): Promise<DBInstanceAutomatedBackup | undefined> {
   const answer = await clients.rds.send(
-    new DescribeDBInstanceAutomatedBackupsCommand({ DBInstanceIdentifier: setting.source }),
+    new DescribeDBInstanceAutomatedBackupsCommand({ DBInstanceIdentifier: instance }),
   )
   return (answer.DBInstanceAutomatedBackups ?? []).find(wanted)
 }

@@ -131,6 +131,7 @@ const red = () => {
   const [stage] = makeEvidence().stages
   const checks = [
     { name: 'structure.settings', verdict: 'unknown' as const, detail: 'nobody answered' },
+    { name: 'objective.rto', verdict: 'unknown' as const, detail: 'not measured' },
     { name: 'structure.valid', verdict: 'pass' as const, detail: 'every index is valid' },
     { name: 'compare.table.public.orders', verdict: 'fail' as const, detail: '3 rows lost\nHINT: no' },
   ]
@@ -141,7 +142,7 @@ const red = () => {
 test('all that is red stands before the figures, what failed first', () => {
   const page = renderReport(sealWith(keys, makeEvidence({ verdict: 'fail', stages: red() })), [])
   const section = page.slice(page.indexOf('What is wrong'), page.indexOf('Objective and measured'))
-  const rows = [...section.matchAll(/chip (\w+)".*?<code>(.*?)<\/code><\/td><td>(.*?)<\/td>/g)]
+  const rows = [...section.matchAll(/chip (\w+)">.*?<code>(.*?)<\/code><\/td><td>(.*?)<\/td>/g)]
   expect(rows.map(row => row.slice(1))).toEqual([
     ['fail', 'compare.table.public.orders', '3 rows lost'],
     ['unknown', 'structure.settings', 'nobody answered'],
