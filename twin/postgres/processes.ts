@@ -9,6 +9,11 @@ export function childrenOf(pid: number): number[] {
 }
 
 function fromProc(): [number, number][] {
+  return readProcesses((pid, fields) => [[pid, Number(fields[1])]])
+}
+
+/** Reads Linux's processes one by one; `fields` are those of its `stat` from the state on. One that ends meanwhile is left out. */
+export function readProcesses<T>(read: (pid: number, fields: readonly string[]) => readonly T[]): T[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(name => {
@@ -17,7 +22,7 @@ function fromProc(): [number, number][] {
         const fields = readFileSync(`/proc/${name}/stat`, 'utf8')
           .replace(/^.*\) /s, '')
           .split(' ')
-        return [[Number(name), Number(fields[1])] as [number, number]]
+        return read(Number(name), fields)
       } catch {
         // It ended between the listing and the reading.
         return []

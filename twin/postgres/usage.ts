@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { readProcesses } from './processes.ts'
 
 /** What a server and its processes have used. */
 export type Usage = {
@@ -44,32 +45,15 @@ export function secondsBetween(before: Usage, after: Usage): number {
 }
 
 function fromProc(postmaster: number): Entry[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .flatMap(name => {
-      try {
-        // The command's name is in parentheses and may hold blanks: the fields count from after it.
-        const fields = readFileSync(`/proc/${name}/stat`, 'utf8')
-          .replace(/^.*\) /s, '')
-          .split(' ')
-        if (Number(name) !== postmaster && Number(fields[1]) !== postmaster) return []
-        const status = readFileSync(`/proc/${name}/status`, 'utf8')
-        const bytes = (field: string) =>
-          Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * KIB
-        return [
-          {
-            pid: Number(name),
-            parent: Number(fields[1]),
-            seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
-            own: bytes('RssAnon'),
-            shared: bytes('RssShmem'),
-          },
-        ]
-      } catch {
-        // It ended between the listing and the reading.
-        return []
-      }
-    })
+  return readProcesses((pid, fields) => {
+    const parent = Number(fields[1])
+    if (pid !== postmaster && parent !== postmaster) return []
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const bytes = (field: string) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * KIB
+    const seconds = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+    return [{ pid, parent, seconds, own: bytes('RssAnon'), shared: bytes('RssShmem') }]
+  })
 }
 
 // ps does not tell what is shared, so memory is an upper bound here.

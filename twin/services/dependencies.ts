@@ -34,3 +34,15 @@ export const resourceTagContext = (
   tags: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> =>
   Object.fromEntries(Object.entries(tags ?? {}).map(([key, value]) => [`aws:ResourceTag/${key}`, value]))
+
+/** What a service seals its values with: KMS's keys, by id, alias or ARN. */
+export type Sealing = {
+  readonly encrypt: (
+    reference: string,
+    region: string,
+    plaintext: Uint8Array,
+    context: Record<string, string>,
+  ) => Buffer
+  readonly decrypt: (region: string, ciphertext: Uint8Array, context: Record<string, string>) => Buffer
+  readonly keyArn: (reference: string, region: string) => string
+}

@@ -8,7 +8,12 @@ import type {
 import * as schemas from '@aws-sdk/client-secrets-manager'
 import { parsePolicy } from '../../iam/document.ts'
 import { type Call, type Operation, type Question, type Service, WireError } from '../../wire/call.ts'
-import { requestTagContext, resourceTagContext, type ServiceDependencies } from '../dependencies.ts'
+import {
+  requestTagContext,
+  resourceTagContext,
+  type Sealing,
+  type ServiceDependencies,
+} from '../dependencies.ts'
 import {
   CURRENT,
   DEFAULT_KEY,
@@ -33,19 +38,12 @@ import {
   type Vault,
 } from './values.ts'
 
-export type SecretsDependencies = ServiceDependencies & {
-  readonly encrypt: (
-    reference: string,
-    region: string,
-    plaintext: Uint8Array,
-    context: Record<string, string>,
-  ) => Buffer
-  readonly decrypt: (region: string, ciphertext: Uint8Array, context: Record<string, string>) => Buffer
-  readonly keyArn: (reference: string, region: string) => string
-  readonly isReachable: (region: string) => boolean
-  /** Sets the new password where the secret is used; throws when it cannot. Without it, rotation is refused. */
-  readonly rotate?: (rotation: Rotation) => Promise<void>
-}
+export type SecretsDependencies = ServiceDependencies &
+  Sealing & {
+    readonly isReachable: (region: string) => boolean
+    /** Sets the new password where the secret is used; throws when it cannot. Without it, rotation is refused. */
+    readonly rotate?: (rotation: Rotation) => Promise<void>
+  }
 
 /** One rotation: the value in use and the one to come, as the secret keeps them. */
 export type Rotation = {

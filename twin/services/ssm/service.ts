@@ -8,7 +8,12 @@ import type {
 import * as schemas from '@aws-sdk/client-ssm'
 import type { Collection } from '../../state/collection.ts'
 import { type Call, type Operation, type Question, type Service, WireError } from '../../wire/call.ts'
-import { requestTagContext, resourceTagContext, type ServiceDependencies } from '../dependencies.ts'
+import {
+  requestTagContext,
+  resourceTagContext,
+  type Sealing,
+  type ServiceDependencies,
+} from '../dependencies.ts'
 
 /** One version of a parameter. A SecureString's value is kept sealed under its key. */
 type ParameterVersion = { readonly version: number; readonly value: string; readonly at: string }
@@ -24,16 +29,7 @@ export type Parameter = {
   readonly versions: readonly ParameterVersion[]
 }
 
-export type SsmDependencies = ServiceDependencies & {
-  readonly encrypt: (
-    reference: string,
-    region: string,
-    plaintext: Uint8Array,
-    context: Record<string, string>,
-  ) => Buffer
-  readonly decrypt: (region: string, ciphertext: Uint8Array, context: Record<string, string>) => Buffer
-  readonly keyArn: (reference: string, region: string) => string
-}
+export type SsmDependencies = ServiceDependencies & Sealing
 
 const DEFAULT_KEY = 'alias/aws/ssm'
 const MAX_NAMES = 10
