@@ -39,7 +39,10 @@ export const register: Verb = program => {
     )
     .option('--region <place>', 'home or standby', placeOf, 'home')
     .option('--control <fault>', 'a negative control: put this fault into the copy', faultOf)
-    .option('--control-source <instance>', 'for the control other-database: what to restore instead')
+    .option(
+      '--control-source <instance>',
+      'for the control other-database: what to restore instead; the deployed role may not',
+    )
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
     .action(async (options: DrillOptions) => {

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Check } from '../runtime/verdict.ts'
 import { type CatalogRow, describeRow, readCatalogs } from './catalogs.ts'
 import { several } from './check.ts'
+import { both } from './chunk.ts'
 import { readCut } from './cut.ts'
 import { type History, readHistory } from './history.ts'
 import type { Boundary, Cut } from './request.ts'
@@ -27,10 +28,9 @@ export async function compareSchemas(
   copy: pg.Client,
   boundary: Boundary | undefined,
 ): Promise<{ checks: Check[]; digest: string }> {
-  const mine = await readCatalogs(copy)
+  if (!primary) return { checks: [], digest: digestOf((await readCatalogs(copy)).rows) }
+  const [theirs, mine] = await both(readCatalogs(primary), readCatalogs(copy))
   const digest = digestOf(mine.rows)
-  if (!primary) return { checks: [], digest }
-  const theirs = await readCatalogs(primary)
   const unread = [...new Set([...mine.unread, ...theirs.unread])]
   const cut = await readCut(copy)
   if (!cut)
