@@ -10,6 +10,7 @@ import {
   type FunctionVersion,
   functionArn,
 } from '../../lambda/functions.ts'
+import { WireError } from '../../wire/call.ts'
 
 /** A version as `GetFunctionConfiguration` shows it. */
 export function configurationOf(
@@ -103,4 +104,9 @@ export function pageOf<T>(
   const from = Number(marker ?? 0)
   const end = from + (maxItems ?? 50)
   return { items: items.slice(from, end), next: end < items.length ? String(end) : undefined }
+}
+
+/** Says that a function, version or alias is not there. */
+export function missing(message: string): WireError {
+  return new WireError('ResourceNotFoundException', message, 404, { Type: 'User' })
 }

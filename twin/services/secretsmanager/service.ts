@@ -3,7 +3,6 @@ import type {
   DeleteSecretCommandInput,
   ListSecretsCommandInput,
   PutResourcePolicyCommandInput,
-  RotateSecretCommandInput,
 } from '@aws-sdk/client-secrets-manager'
 import * as schemas from '@aws-sdk/client-secrets-manager'
 import { parsePolicy } from '../../iam/document.ts'
@@ -14,14 +13,13 @@ import {
   type Sealing,
   type ServiceDependencies,
 } from '../dependencies.ts'
+import { rotate } from './rotation.ts'
 import {
   CURRENT,
   DEFAULT_KEY,
   findSecret,
   newArn,
-  newSecretVersionId,
   type PasswordWish,
-  PENDING,
   randomPassword,
   requireSecret,
   type Secret,
@@ -310,47 +308,3 @@ function putPolicy(vault: Vault, input: PutResourcePolicyCommandInput, call: Cal
   save(vault, { ...secret, policy: input.ResourcePolicy ?? '' })
   return { ARN: secret.arn, Name: secret.name }
 }
-
-/** The single-user rotation: a new password is made pending, set where it is used, and becomes current. */
-async function rotate(vault: Vault, input: RotateSecretCommandInput, call: Call) {
-  const secret = requireSecret(vault.secrets, input.SecretId ?? '', call.region)
-  assertPrimary(secret)
-  const days = input.RotationRules?.AutomaticallyAfterDays
-  const rotation = {
-    ...secret.rotation,
-    ...(input.RotationLambdaARN && { lambdaArn: input.RotationLambdaARN }),
-    ...(days !== undefined && { days }),
-  }
-  if (input.RotateImmediately === false) {
-    save(vault, { ...secret, rotation })
-    return { ARN: secret.arn, Name: secret.name }
-  }
-  if (!vault.rotate)
-    throw new WireError('InvalidRequestException', 'the twin has nothing that rotates this secret')
-  const value = JSON.parse(String(getValue(vault, { SecretId: secret.arn }, call).SecretString)) as Record<
-    string,
-    unknown
-  >
-  const current = JSON.stringify(value)
-  const pending = JSON.stringify({ ...value, password: randomPassword({ ExcludePunctuation: true }) })
-  const id = input.ClientRequestToken ?? newSecretVersionId()
-  addVersion(vault, { ...secret, rotation }, { SecretString: pending }, id, [PENDING])
-  await vault.rotate({ arn: secret.arn, region: secret.region, current, pending })
-  const staged = requireSecret(vault.secrets, secret.arn, call.region)
-  updateStage(
-    vault,
-    {
-      SecretId: secret.arn,
-      VersionStage: CURRENT,
-      MoveToVersionId: id,
-      RemoveFromVersionId: currentId(staged),
-    },
-    call,
-  )
-  updateStage(vault, { SecretId: secret.arn, VersionStage: PENDING, RemoveFromVersionId: id }, call)
-  const done = requireSecret(vault.secrets, secret.arn, call.region)
-  save(vault, { ...done, rotation: { ...rotation, lastAt: new Date(vault.clock()).toISOString() } })
-  return { ARN: secret.arn, Name: secret.name, VersionId: id }
-}
-
-const currentId = (secret: Secret) => secret.versions.find(({ stages }) => stages.includes(CURRENT))?.id
