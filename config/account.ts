@@ -35,18 +35,19 @@ const regionsOf = (config: EnvironmentConfig) => [config.region, config.standbyR
  */
 export function exceededQuotas(config: EnvironmentConfig, others: readonly EnvironmentConfig[]): string[] {
   const neighbours = others.filter(each => each.account === config.account)
-  return regionsOf(config).flatMap(region => {
-    const here = [config, ...neighbours].filter(each => regionsOf(each).includes(region))
-    return (Object.keys(QUOTAS) as Quota[]).flatMap(quota => {
-      const own = here.reduce((sum, each) => sum + needs(each, region)[quota], 0)
-      const needed = own + (quota === 'DB instances' && own > 0 ? COPIES : 0)
-      return needed > QUOTAS[quota]
+  return regionsOf(config).flatMap(region =>
+    (Object.keys(QUOTAS) as Quota[]).flatMap(quota => {
+      const takes = (each: EnvironmentConfig) =>
+        regionsOf(each).includes(region) ? needs(each, region)[quota] : 0
+      const takers = [config, ...neighbours].filter(each => takes(each) > 0)
+      const sum = takers.reduce((all, each) => all + takes(each), quota === 'DB instances' ? COPIES : 0)
+      return takes(config) > 0 && sum > QUOTAS[quota]
         ? [
-            `${here.map(each => each.name).join(', ')} need ${needed} ${quota} in ${region}, and AWS allows an account ${QUOTAS[quota]} until it asks for more`,
+            `${takers.map(each => each.name).join(', ')} need ${sum} ${quota} in ${region}, and AWS allows an account ${QUOTAS[quota]} until it asks for more`,
           ]
         : []
-    })
-  })
+    }),
+  )
 }
 
 /** Names that the environment would take from another one of its account: the second deploy would change the first's. */

@@ -68,6 +68,11 @@ test('counts networks and addresses in either region', () => {
     environment({ environment: name, network: { natGateways: 1 } }),
   )
   const [first = prod, ...others] = six
+  // Who needs none of what is short is not told.
+  expect(exceededQuotas(environment({ environment: 'g' }), six)).toEqual([
+    expect.stringContaining('need 7 VPCs in us-east-1'),
+    expect.stringContaining('need 7 VPCs in us-west-2'),
+  ])
   expect(exceededQuotas(first, others.slice(1))).toEqual([])
   expect(exceededQuotas(first, others)).toEqual([
     expect.stringContaining('need 6 VPCs in us-east-1'),
