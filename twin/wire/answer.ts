@@ -52,12 +52,13 @@ export async function answerCall(
   const claim = readClaim(signed)
   if (!claim) throw new WireError('MissingAuthenticationToken', 'Missing Authentication Token', 403)
   trace.service = claim.service
-  trace.region = claim.region
   const known = dispatcher.services.get(claim.service)
   if (!known) {
     const have = [...dispatcher.services.keys()].sort().join(', ')
     throw new WireError('UnknownService', `the twin has no service ${claim.service}, it has ${have}`, 501)
   }
+  const region = known.service.home ?? claim.region
+  trace.region = region
   const identity = identify(dispatcher, claim)
   trace.caller = identity.principal.arn
   const reading = await readRequest(known.service, known.model, request, signed, claim, identity, trace)
@@ -67,7 +68,7 @@ export async function answerCall(
   const call: Call = {
     requestId,
     service: claim.service,
-    region: claim.region,
+    region,
     account: dispatcher.account,
     operation: trace.operation,
     principal: identity.principal,

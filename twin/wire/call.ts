@@ -43,6 +43,8 @@ export type Service = {
   /** The SDK client's module namespace (`import * as rds from '@aws-sdk/client-rds'`): its exports ending in `$` are the schemas. */
   readonly schemas: Readonly<Record<string, unknown>>
   readonly protocol: 'query' | 'json1.0' | 'json1.1' | 'rest-json' | 'rest-xml'
+  /** Where a global service takes its changes, whatever region signed the call; none answers while that one is lost. */
+  readonly home?: string
   readonly operations: Readonly<Record<string, Operation>>
 }
 

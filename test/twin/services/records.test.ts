@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createCloudFormation } from '../../../twin/services/cloudformation/service.ts'
 import { createLogs, type LogsService } from '../../../twin/services/logs/service.ts'
 import { createRoute53 } from '../../../twin/services/route53/service.ts'
+import { createFaults } from '../../../twin/wire/faults.ts'
 import { code, workbench } from '../../support/services.ts'
 import { listenerWith } from '../../support/wire.ts'
 
@@ -143,6 +144,20 @@ describe('names', () => {
       new route53.ListResourceRecordSetsCommand({ HostedZoneId }),
     )
     expect(ResourceRecordSets?.map(({ SetIdentifier }) => SetIdentifier)).toEqual(['one', 'two'])
+  })
+
+  test('take changes in us-east-1 alone, whatever region signed the call', async () => {
+    const faults = createFaults()
+    faults.add({ region: 'us-east-1', effect: { kind: 'fail', code: 'NoSuchHostedZone', status: 404 } })
+    const { service } = createRoute53({ ...bench.dependencies('route53-lost'), isHealthy: () => true })
+    const failing = await listenerWith([service], { faults })
+    const seen: string[] = []
+    for (const region of ['us-east-1', 'eu-west-1']) {
+      const client = made(new route53.Route53Client(failing.config(region)))
+      seen.push(await code(client.send(new route53.ListHostedZonesCommand({}))))
+    }
+    await failing.close()
+    expect(seen).toEqual(['NoSuchHostedZone', 'NoSuchHostedZone'])
   })
 })
 

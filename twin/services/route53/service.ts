@@ -33,6 +33,7 @@ export function createRoute53(dependencies: Route53Dependencies): Route53Service
   return {
     service: {
       name: 'route53',
+      home: 'us-east-1',
       schemas,
       protocol: 'rest-xml',
       operations: {
