@@ -59,7 +59,8 @@ class KeyedRows implements Pending {
   /** The rank of each key's last change. */
   readonly #last = new Map<string, number>()
   readonly #gathers: boolean
-  readonly mayCollide: boolean
+  /** Whether another constraint than the key is on the table, which an order of our own may break. */
+  readonly #isWatched: boolean
   /** All changes as they came, for the case that they do. */
   readonly #log: Change[] = []
   #newest: Keyed | undefined
@@ -68,7 +69,7 @@ class KeyedRows implements Pending {
     this.#table = table
     this.#key = key
     this.#gathers = gathers
-    this.mayCollide = gathers && !table.isAlone
+    this.#isWatched = gathers && !table.isAlone
   }
 
   insert(row: Tuple): void {
@@ -89,6 +90,11 @@ class KeyedRows implements Pending {
 
   groups(): Group[] {
     return [...this.#groups.values()].sort((a, b) => a.rank - b.rank)
+  }
+
+  /** Rows that only go are in nobody's way. */
+  get mayCollide(): boolean {
+    return this.#isWatched && this.#log.some(([kind]) => kind !== 'delete')
   }
 
   inOrder(): Group[] {
@@ -114,7 +120,7 @@ class KeyedRows implements Pending {
   }
 
   #add(...[kind, set, change, touched]: Change): void {
-    if (this.mayCollide) this.#log.push([kind, set, change, touched])
+    if (this.#isWatched) this.#log.push([kind, set, change, touched])
     const shape = `${kind} ${set.join()}`
     const [key = ''] = touched
     const last = Math.max(...touched.map(text => this.#last.get(text) ?? -1))
