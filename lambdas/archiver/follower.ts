@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Origin } from '../runtime/segment/header.ts'
 import { segmentKey } from '../runtime/segment/key.ts'
 import type { Lsn } from '../runtime/segment/lsn.ts'
 import type { Stored } from '../runtime/segment/store.ts'
+import { openBell } from './bell.ts'
 import { frameOf } from './chain.ts'
 import { Collector } from './collector.ts'
 import { peek } from './peek.ts'
@@ -33,7 +33,7 @@ export type FollowOptions = {
   /** Where the slot stands and the archive ends. */
   readonly from: Lsn
   readonly seconds: number
-  /** Milliseconds between two segments while there is something to write. */
+  /** Milliseconds between two segments while there is something to write and nobody waits for it. */
   readonly pause: number
 }
 
@@ -41,6 +41,7 @@ export type FollowOptions = {
 export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswer, 'gaps' | 'state'>> {
   const began = performance.now()
   const { lsn: until } = await readFlushed(options.control)
+  const bell = await openBell(options.control)
   const sum = { segments: 0, transactions: 0, rows: 0, slowestMs: 0 }
   let previous = options.previous
   let lastCommit = previous?.header.lastCommit ?? null
@@ -65,7 +66,7 @@ export async function follow(options: FollowOptions): Promise<Omit<ArchiverAnswe
       const caughtUpAt = upto === flushed ? at.toISOString() : null
       return { ...sum, lastCommit, caughtUpAt, end: previous?.header.end ?? null }
     }
-    if (upto === flushed) await sleep(Math.max(0, options.pause - (performance.now() - started)))
+    if (upto === flushed) await bell.wait(Math.max(0, options.pause - (performance.now() - started)))
   }
 }
 

@@ -16,6 +16,9 @@ export const USER = 'holdfast_archiver'
 export const SLOT = 'holdfast_archive'
 export const PUBLICATION = 'holdfast_archive'
 
+/** The channel on which a database's archiver is asked not to wait with its next segment. */
+export const BELL = 'holdfast_archive'
+
 /** Tables whose updates and deletes cannot be published: their inserts and truncates only. */
 export const INSERTS_PUBLICATION = 'holdfast_archive_inserts'
 

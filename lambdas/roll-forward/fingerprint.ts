@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { BELL } from '../archiver/names.ts'
 import { digestTable, prepareReading } from './digest.ts'
 import type { FingerprintAnswer } from './request.ts'
 
@@ -47,6 +48,11 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
     }
   } finally {
     await client.query('rollback')
+    // The roll-forward will wait for what this saw: let the archiver not wait as well. A replica has no archiver.
+    await client.query('select pg_catalog.pg_notify($1, $2) where not pg_catalog.pg_is_in_recovery()', [
+      BELL,
+      '',
+    ])
   }
 }
 
