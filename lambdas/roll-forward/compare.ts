@@ -3,7 +3,6 @@ import { sentence } from '../runtime/failure.ts'
 import type { Check, Verdict } from '../runtime/verdict.ts'
 import { digestTable, prepareReading } from './digest.ts'
 import type { CompareAnswer, CompareRequest, TableDigest } from './request.ts'
-import { tableName } from './statement.ts'
 
 /** Tables outside the archive that the sentence names. */
 const NAMED = 5
@@ -74,14 +73,14 @@ async function readComputed(
   )
   if (rows[0].known === null) return []
   const found = await client.query(
-    `select n.nspname as schema, c.relname as name, t.statement
+    `select pg_catalog.format('%I.%I', n.nspname, c.relname) as table, t.statement
      from holdfast_roll_forward.progress p
      cross join pg_catalog.jsonb_to_recordset(p.state->'computed') as t ("table" oid, statement text)
      join pg_catalog.pg_class c on c.oid = t.table
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
   )
-  return found.rows.map(({ schema, name, statement }) => ({
-    table: tableName({ schema, name }),
+  return found.rows.map(({ table, statement }) => ({
+    table,
     reason: `what "${statement}" wrote is not in the archive, and repeated it may give other values`,
   }))
 }

@@ -117,7 +117,7 @@ test('gives the roles that it makes no way to log in', async () => {
 })
 
 test('calls no table wrong whose values it had to compute anew, and none equal', () => {
-  const name = (table: string) => `roll-forward.table "public"."${table}"`
+  const name = (table: string) => `roll-forward.table public.${table}`
   expect(compared.checks.map(check => [check.name, check.verdict])).toEqual([
     ['roll-forward.identical', 'unknown'],
     [name('computed'), 'unknown'],
