@@ -1,4 +1,4 @@
-// Real PostgreSQL, real synthesized templates: few workers, generous timeouts, one shared assembly a run.
+// Real PostgreSQL, real synthesized templates: they wait more than they compute, so three workers suit two cores.
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -6,5 +6,5 @@ export default {
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.twin'],
   testTimeout: 120_000,
-  maxWorkers: 2,
+  maxWorkers: 3,
 }
