@@ -1,4 +1,5 @@
 import type { ChangeRule, Danger, ResourceChange } from './change/danger.ts'
+import { mustKeepDenying } from './change/denial.ts'
 import {
   mustKeepBackingUp,
   mustKeepItsKey,
@@ -26,6 +27,7 @@ const CHANGE_RULES: readonly ChangeRule[] = [
   mustKeepItsKey,
   mustKeepItsPolicies,
   mustKeepItsProtection,
+  mustKeepDenying,
 ]
 
 /** Every danger in a set of changes: all rules run on all of them. */

@@ -1,5 +1,5 @@
 import { leastCeiling } from '../storage.ts'
-import { type ChangeRule, danger, nameOf, type PropertyChange, type ResourceChange } from './danger.ts'
+import { type ChangeRule, danger, nameOf, type ResourceChange } from './danger.ts'
 
 type Judge = (before: unknown, after: unknown) => string | undefined
 
@@ -26,12 +26,15 @@ const field = (value: unknown, ...path: string[]): unknown =>
     value,
   )
 
-/** The least of the numbers that stand under a key, at whatever depth; Infinity where there is none. */
+/** What stands under a key, at whatever depth. */
+function valuesUnder(key: string, value: unknown): unknown[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]) => (name === key ? [inner] : valuesUnder(key, inner)))
+}
+
+/** The least of the numbers under a key; Infinity where there is none. */
 function leastUnder(key: string, value: unknown): number {
-  if (typeof value !== 'object' || value === null) return Number.POSITIVE_INFINITY
-  return Math.min(
-    ...Object.entries(value).map(([name, inner]) => (name === key ? Number(inner) : leastUnder(key, inner))),
-  )
+  return Math.min(...valuesUnder(key, value).map(Number))
 }
 const sooner =
   (keys: readonly string[], consequence: (after: number) => string): Judge =>
@@ -39,6 +42,28 @@ const sooner =
     const key = keys.find(each => leastUnder(each, after) < leastUnder(each, before))
     return key && consequence(leastUnder(key, after))
   }
+
+/** Parameters that protect, whether a value does (`undefined`: RDS's default counts), and what is lost where none does. */
+const PARAMETERS = [
+  {
+    name: 'rds.logical_replication',
+    protects: isSet,
+    loss: 'ends every logical stream: the archive stops, and what its slot held back is gone',
+  },
+  {
+    name: 'max_slot_wal_keep_size',
+    protects: (value: unknown) => value !== undefined && Number(value) >= 0,
+    loss: 'limits no replication slot any more: one that nobody reads fills the disk of the primary',
+  },
+  {
+    name: 'rds.force_ssl',
+    protects: (value: unknown) => value === undefined || isSet(value),
+    loss: 'takes unencrypted connections',
+  },
+] as const
+
+const isOwnGroup = (group: unknown) =>
+  group !== undefined && !(typeof group === 'string' && group.startsWith('default.'))
 
 const EXPIRES = ['ExpirationInDays', 'NoncurrentDays', 'NoncurrentVersionExpirationInDays']
 
@@ -85,10 +110,21 @@ const JUDGES: Readonly<Record<string, Judge>> = {
     (_, days) => `loses in the other region every recovery point older than ${days} days`,
     35,
   ),
-  'AWS::RDS::DBParameterGroup.Parameters': (before, after) =>
-    isSet(field(before, 'rds.logical_replication')) && !isSet(field(after, 'rds.logical_replication'))
-      ? 'ends every logical stream: the archive stops, and what its slot held back is gone'
+  'AWS::RDS::DBParameterGroup.Parameters': (before, after) => {
+    const lost = PARAMETERS.filter(
+      ({ name, protects }) => protects(field(before, name)) && !protects(field(after, name)),
+    )
+    return lost.length === 0 ? undefined : lost.map(({ loss }) => loss).join('; ')
+  },
+  'AWS::RDS::DBInstance.DBParameterGroupName': (before, after) =>
+    isOwnGroup(before) && !isOwnGroup(after)
+      ? 'runs on the parameters that RDS sets by default: no limit on replication slots, no stream for the archive'
       : undefined,
+  'AWS::RDS::DBProxy.RequireTLS': turnedOff('takes unencrypted connections'),
+  'AWS::Logs::LogGroup.RetentionInDays': lowered(
+    (_, days) => `deletes what is older than ${days} days`,
+    Number.POSITIVE_INFINITY,
+  ),
   'AWS::SecretsManager::Secret.GenerateSecretString': () =>
     'gets another password, which the database never hears of: whoever logs in with it is locked out',
   'AWS::RDS::DBInstance.AutomaticBackupReplicationRegion': (before, after) =>
@@ -122,15 +158,23 @@ const JUDGES: Readonly<Record<string, Judge>> = {
       : undefined,
   'AWS::S3::Bucket.ReplicationConfiguration': (before, after) =>
     before !== undefined && after === undefined ? 'is copied to the other region no more' : undefined,
-  'AWS::Backup::BackupVault.LockConfiguration': (before, after) =>
-    before !== undefined &&
-    Number(field(after, 'MinRetentionDays') ?? 0) < Number(field(before, 'MinRetentionDays') ?? 0)
-      ? 'is locked for fewer days, or not at all'
-      : undefined,
-  'AWS::Backup::BackupPlan.BackupPlan': sooner(
-    ['DeleteAfterDays'],
-    days => `keeps new recovery points for ${days} days only`,
-  ),
+  'AWS::Backup::BackupVault.LockConfiguration': (before, after) => {
+    const days = (value: unknown) => Number(field(value, 'MinRetentionDays') ?? 0)
+    if (days(after) < days(before)) return 'is locked for fewer days, or not at all'
+    return field(before, 'ChangeableForDays') !== undefined && field(after, 'ChangeableForDays') === undefined
+      ? 'is locked only until somebody with the right to do so unlocks it'
+      : undefined
+  },
+  'AWS::Backup::BackupPlan.BackupPlan': (before, after) => {
+    const copies = (plan: unknown) =>
+      valuesUnder('DestinationBackupVaultArn', plan).map(vault => JSON.stringify(vault))
+    if (copies(before).some(vault => !copies(after).includes(vault)))
+      return 'copies no more to another vault what it copied there: a copy is what outlives the region'
+    return sooner(['DeleteAfterDays'], days => `keeps new recovery points for ${days} days only`)(
+      before,
+      after,
+    )
+  },
   'AWS::KMS::Alias.TargetKeyId': () =>
     'names another key from now on: what was signed or encrypted under this name before is not found under it',
   'AWS::KMS::Key.EnableKeyRotation': turnedOff('keeps one secret for ever'),
@@ -182,24 +226,31 @@ export const mustKeepBackingUp: ChangeRule = change =>
 /** Names of properties that choose a KMS key, such as KmsKeyId, KMSMasterKeyID, PerformanceInsightsKMSKeyId. */
 const KEY = /kms.*key/i
 
-/** A stateful resource that takes another key: what the old one encrypted still needs the old one. */
+/** What loses its key; and what holds data and takes another one, since what the old one encrypted needs the old one. */
 export const mustKeepItsKey: ChangeRule = change => {
-  if (!change.stateful || !change.before || !change.after) return []
-  return change.properties
-    .filter(property => property.impact === 'update' && choosesKey(property))
-    .map(property =>
+  if (!change.before || !change.after) return []
+  return change.properties.flatMap(property => {
+    const [from, to] = [keysIn(property.name, property.before), keysIn(property.name, property.after)]
+    if (property.impact !== 'update' || from.length === 0 || from.join() === to.join()) return []
+    if (to.length === 0)
+      return [
+        danger(
+          change,
+          `${nameOf(change)} encrypts with no key of yours any more: whoever may read it, needs no right on a key`,
+          'keep the key',
+          property,
+        ),
+      ]
+    if (!change.stateful) return []
+    return [
       danger(
         change,
         `${nameOf(change)} encrypts with another key from now on: what exists stays under the old key, which must then never be deleted`,
         'keep the key; KMS rotates its material by itself',
         property,
       ),
-    )
-}
-
-function choosesKey({ name, before, after }: PropertyChange): boolean {
-  const [from, to] = [keysIn(name, before), keysIn(name, after)]
-  return from.length > 0 && from.join() !== to.join()
+    ]
+  })
 }
 
 /** The keys that a property names, as written, at whatever depth. */
