@@ -74,12 +74,14 @@ export class Paging extends Construct {
   /** RDS sends events with its best effort: they make an alarm quicker and never replace one. */
   #events(id: string, topic: sns.Topic, categories: string[], instances: readonly string[]) {
     if (instances.length === 0) return
-    new rds.CfnEventSubscription(this, id, {
+    const subscription = new rds.CfnEventSubscription(this, id, {
       snsTopicArn: topic.topicArn,
       sourceType: 'db-instance',
       sourceIds: [...instances],
       eventCategories: categories,
       enabled: true,
     })
+    // RDS speaks on the topic at once, to see whether it may: the topic's policy must be there before.
+    subscription.node.addDependency(topic)
   }
 }

@@ -36,6 +36,7 @@ export class Pool extends Construct {
     security.addIngressRule(network.clients, ec2.Port.tcp(5_432), 'services')
     security.addEgressRule(groups.security, ec2.Port.tcp(5_432), 'primary')
     groups.security.addIngressRule(security, ec2.Port.tcp(5_432), 'connection pool')
+    const role = createRole(this, config, primary)
     const proxy = new rds.CfnDBProxy(this, 'Proxy', {
       dbProxyName: config.name,
       engineFamily: 'POSTGRESQL',
@@ -43,14 +44,14 @@ export class Pool extends Construct {
       requireTls: true,
       debugLogging: false,
       idleClientTimeout: config.pool.idleClientTimeout,
-      roleArn: createRole(this, config, primary).roleArn,
+      roleArn: role.roleArn,
       vpcSubnetIds: network.vpc.selectSubnets({ subnetGroupName: 'data' }).subnetIds,
       vpcSecurityGroupIds: [security.securityGroupId],
     })
     proxy.node.addDependency(
       createLogGroup(this, 'Logs', { config, key, name: `/aws/rds/proxy/${config.name}` }),
     )
-    new rds.CfnDBProxyTargetGroup(this, 'Targets', {
+    const targets = new rds.CfnDBProxyTargetGroup(this, 'Targets', {
       dbProxyName: proxy.ref,
       targetGroupName: 'default',
       dbInstanceIdentifiers: [primary.ref],
@@ -61,6 +62,8 @@ export class Pool extends Construct {
         connectionBorrowTimeout: config.pool.borrowTimeout,
       },
     })
+    // CloudFormation waits until the proxy has reached its target: by then it must be let out, let in and allowed to.
+    targets.node.addDependency(role, security, groups.security)
     this.endpoint = proxy.attrEndpoint
   }
 }

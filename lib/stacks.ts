@@ -51,12 +51,14 @@ export function createStacks(app: App, config: EnvironmentConfig, bundles: Bundl
     region: config.region,
     keys: foundation.keys,
   })
+  // RDS refuses to tell of instances that are not there yet; they are named, not referred to.
+  monitoring.addStackDependency(database)
   if (standbyDatabase)
     new MonitoringStack(app, stackName(config, 'standby-monitoring'), {
       config,
       region: config.standbyRegion,
       keys: standbyFoundation.keys,
-    })
+    }).addStackDependency(standbyDatabase)
   const row = spendRow(config)
   // It speaks to the monitoring's topic, which it names by a literal ARN.
   if (row) new SpendStack(app, stackName(config, 'spend'), { config, row }).addStackDependency(monitoring)
