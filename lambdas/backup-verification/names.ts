@@ -23,6 +23,5 @@ export const ACTIONS = [
   's3:GetBucketVersioning',
   's3:GetBucketObjectLockConfiguration',
   's3:GetReplicationConfiguration',
-  's3:GetEncryptionConfiguration',
   'kms:DescribeKey',
 ] as const
