@@ -1,10 +1,10 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as s3 from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { KEPT } from './kept.ts'
 import { type BucketPurpose, bucketArn, bucketName, keyAlias } from './names.ts'
 
 export type BucketsProps = {
@@ -57,7 +57,7 @@ export class Buckets extends Construct {
       versioningConfiguration: { status: 'Enabled' },
       lifecycleConfiguration: { rules: [expire(90)] },
     })
-    bucket.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    bucket.applyRemovalPolicy(KEPT)
     policy(this, 'LogsPolicy', bucket, [
       {
         Effect: 'Allow',
@@ -98,7 +98,7 @@ export class Buckets extends Construct {
       loggingConfiguration: { destinationBucketName: logs.ref, logFilePrefix: `${purpose}/` },
       replicationConfiguration: role && replication(config, purpose, props.replicateTo ?? region, role),
     })
-    bucket.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    bucket.applyRemovalPolicy(KEPT)
     policy(this, `${id}Policy`, bucket, settings.writtenOnce ? writtenOnce(bucket, settings.writtenOnce) : [])
     return bucket
   }

@@ -3,7 +3,7 @@ import * as elasticache from 'aws-cdk-lib/aws-elasticache'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { FoundationStack } from './foundation-stack.ts'
-import { retain } from './instance.ts'
+import { KEPT } from './kept.ts'
 import { createLogGroup } from './logs.ts'
 import { RegionStack } from './region-stack.ts'
 
@@ -57,7 +57,7 @@ export class CacheStack extends RegionStack {
         destinationDetails: { cloudWatchLogsDetails: { logGroup: log(logType) } },
       })),
     })
-    retain(this.group)
+    this.group.applyRemovalPolicy(KEPT)
   }
 
   #users(name: string): string {

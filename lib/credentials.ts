@@ -7,7 +7,7 @@ import { Construct } from 'constructs'
 import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { DatabaseGroups } from './database-groups.ts'
-import { retain } from './instance.ts'
+import { KEPT } from './kept.ts'
 import { keyAlias } from './names.ts'
 import type { Network } from './network.ts'
 
@@ -37,7 +37,7 @@ export class Credentials extends Construct {
       },
       replicaRegions: config.standby.enabled ? [standbyCopy(config)] : undefined,
     })
-    retain(this.secret)
+    this.secret.applyRemovalPolicy(KEPT)
   }
 
   /** The reference that CloudFormation replaces by the password when it calls RDS; the template never holds it. */

@@ -1,4 +1,4 @@
-import { CfnDeletionPolicy, type CfnResource } from 'aws-cdk-lib'
+import { RemovalPolicy } from 'aws-cdk-lib'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as rds from 'aws-cdk-lib/aws-rds'
 import type { Construct } from 'constructs'
@@ -74,14 +74,9 @@ export function createInstance(
     monitoringRoleArn: props.monitoringRoleArn,
     ...kind,
   })
-  // A replica has no final snapshot; to keep it is the one policy that both kinds have.
-  retain(instance)
+  // A replica has no final snapshot; to keep it is the one policy that both kinds have. Not as `KEPT` is: what undoes a
+  // failed deployment would try to delete the instance, be refused by its deletion protection and get stuck.
+  instance.applyRemovalPolicy(RemovalPolicy.RETAIN)
   instance.node.addDependency(new DatabaseLogs(scope, `${id}Logs`, { config, key, identifier }))
   return instance
-}
-
-/** Keeps a stateful resource whatever happens to its stack or its template. */
-export function retain(resource: CfnResource): void {
-  resource.cfnOptions.deletionPolicy = CfnDeletionPolicy.RETAIN
-  resource.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN
 }

@@ -1,8 +1,8 @@
-import { RemovalPolicy } from 'aws-cdk-lib'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { KEPT } from './kept.ts'
 
 export type LogGroupProps = {
   readonly config: EnvironmentConfig
@@ -18,6 +18,6 @@ export function createLogGroup(scope: Construct, id: string, props: LogGroupProp
     encryptionKey: props.key,
     // One of the days that CloudWatch takes: a rule of the configuration holds that.
     retention: props.config.logs.retention / 86_400,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: KEPT,
   })
 }

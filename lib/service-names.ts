@@ -3,7 +3,7 @@ import type * as rds from 'aws-cdk-lib/aws-rds'
 import * as route53 from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { retain } from './instance.ts'
+import { KEPT } from './kept.ts'
 import { replicaIdentifier, zoneName } from './names.ts'
 import type { Network } from './network.ts'
 
@@ -49,7 +49,7 @@ export class ServiceNames extends Construct {
         { vpcId: standbyNetwork.vpc.vpcId, vpcRegion: config.standbyRegion },
       ],
     })
-    retain(this.zone)
+    this.zone.applyRemovalPolicy(KEPT)
     this.#record('Write', 'write', writer)
     this.#spread('read', 'read', primary.attrEndpointAddress)
     this.#spread('analytics', 'analytics', `read.${zoneName(config)}`)

@@ -2,7 +2,7 @@ import * as backup from 'aws-cdk-lib/aws-backup'
 import type * as kms from 'aws-cdk-lib/aws-kms'
 import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { retain } from './instance.ts'
+import { KEPT } from './kept.ts'
 
 // Days in which a lock that was a mistake can still be taken back; AWS wants three at least.
 const COOLING_OFF_DAYS = 3
@@ -27,6 +27,6 @@ export class Vault extends Construct {
         ...(lock === 'compliance' ? { changeableForDays: COOLING_OFF_DAYS } : {}),
       },
     })
-    retain(vault)
+    vault.applyRemovalPolicy(KEPT)
   }
 }

@@ -261,7 +261,7 @@ function keysIn(name: string, value: unknown): string[] {
   return Object.entries(value).flatMap(([key, inner]) => keysIn(key, inner))
 }
 
-const STRENGTH = ['Delete', 'Snapshot', 'RetainExceptOnCreate', 'Retain']
+const STRENGTH = ['Delete', 'Snapshot', 'Retain']
 
 /** A policy that says what becomes of the data, made weaker. */
 export const mustKeepItsPolicies: ChangeRule = change => {
@@ -296,5 +296,6 @@ export const mustKeepItsPolicies: ChangeRule = change => {
 
 function strength(change: ResourceChange, policy: string | undefined): number {
   const byDefault = change.type === 'AWS::RDS::DBInstance' ? 'Snapshot' : 'Delete'
-  return STRENGTH.indexOf(policy ?? byDefault)
+  // What is there already was created: to it, the two ways to retain are one.
+  return STRENGTH.indexOf(policy === 'RetainExceptOnCreate' ? 'Retain' : (policy ?? byDefault))
 }

@@ -105,7 +105,7 @@ export const mustNotBeRemoved: ChangeRule = (change, all) => {
 
 /** Logs that outlive whoever wrote them are complete: nothing needs to be done for them any more. */
 function keepsItsLogs({ type, before }: ResourceChange): boolean {
-  return type === 'AWS::Logs::LogGroup' && before?.DeletionPolicy === 'Retain'
+  return type === 'AWS::Logs::LogGroup' && (before?.DeletionPolicy?.startsWith('Retain') ?? false)
 }
 
 /** A replica that loses its source becomes a database of its own. */

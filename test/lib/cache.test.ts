@@ -19,7 +19,7 @@ describe('the cache', () => {
       SnapshotRetentionLimit: 15,
     })
     expect(group.Properties.KmsKeyId).toBeDefined()
-    expect(group.DeletionPolicy).toBe('Retain')
+    expect(group.DeletionPolicy).toBe('RetainExceptOnCreate')
   })
 
   test('is entered by one user with an IAM token, who cannot empty or reconfigure it', () => {

@@ -152,7 +152,7 @@ describe('the primary', () => {
       PasswordLength: 40,
     })
     expect(secret.Properties.KmsKeyId).toBeDefined()
-    expect(secret.DeletionPolicy).toBe('Retain')
+    expect(secret.DeletionPolicy).toBe('RetainExceptOnCreate')
     expect(plain(primary.MasterUserPassword)).toBe(
       '{{resolve:secretsmanager:<MasterSecret892167EF>:SecretString:password::}}',
     )

@@ -28,7 +28,7 @@ describe.each(REGIONS)('the keys of %s', (stack, _region) => {
 
   test('outlive their stack, and can be called back for thirty days when they are deleted', () => {
     for (const key of keys) {
-      expect([key.DeletionPolicy, key.UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+      expect([key.DeletionPolicy, key.UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain'])
       expect(key.Properties.PendingWindowInDays).toBe(30)
     }
   })
@@ -66,7 +66,7 @@ describe.each(REGIONS)('the archives of %s', (stack, region) => {
         IgnorePublicAcls: true,
         RestrictPublicBuckets: true,
       })
-      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain'])
     },
   )
 
@@ -80,7 +80,7 @@ describe.each(REGIONS)('the archives of %s', (stack, region) => {
       { ObjectOwnership: 'BucketOwnerEnforced' },
     ])
     expect(Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(90)
-    expect(DeletionPolicy).toBe('Retain')
+    expect(DeletionPolicy).toBe('RetainExceptOnCreate')
   })
 
   test('lock evidence for a year against everybody, and the rest for thirty days', () => {
@@ -144,7 +144,7 @@ test('both vaults are locked, the standby one against everybody', () => {
   for (const [stack] of REGIONS) {
     const { Properties, DeletionPolicy, UpdateReplacePolicy } = prod.only(stack, 'AWS::Backup::BackupVault')
     expect(plain(Properties.EncryptionKeyArn)).toBe('<KeysDataA2F7C5E6.Arn>')
-    expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+    expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain'])
   }
   expect(lock('foundation')).toEqual({ MinRetentionDays: 7 })
   expect(lock('standby-foundation')).toEqual({ MinRetentionDays: 7, ChangeableForDays: 3 })

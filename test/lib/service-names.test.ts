@@ -11,7 +11,7 @@ describe('service names', () => {
 
   test('live in a private zone of both networks', () => {
     const zone = prod.only('database', 'AWS::Route53::HostedZone')
-    expect([zone.DeletionPolicy, zone.UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
+    expect([zone.DeletionPolicy, zone.UpdateReplacePolicy]).toEqual(['RetainExceptOnCreate', 'Retain'])
     const vpcs = zone.Properties.VPCs
     expect(vpcs.map((vpc: { VPCRegion: string }) => vpc.VPCRegion)).toEqual(['us-east-1', 'us-west-2'])
   })

@@ -172,6 +172,7 @@ describe('protection', () => {
       after: 'Delete',
     })
     expect(dangers(with_('Delete'), with_('Retain'))).toEqual([])
+    expect(dangers(with_('Retain'), with_('RetainExceptOnCreate'))).toEqual([])
   })
 })
 

@@ -176,6 +176,7 @@ describe('a removal', () => {
       It: resource('AWS::Logs::LogGroup', { LogGroupName: '/shop' }, { DeletionPolicy }),
     })
     expect(dangers(logs('Retain'), {})).toEqual([])
+    expect(dangers(logs('RetainExceptOnCreate'), {})).toEqual([])
     expect(dangers(logs('Delete'), {})).toHaveLength(1)
   })
 
