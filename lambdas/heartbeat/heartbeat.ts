@@ -22,6 +22,13 @@ export type HeartbeatOptions = {
   readonly code: string
   /** Milliseconds that this run writes for. @default 55_000 */
   readonly span?: number
+  /** Milliseconds that only grow, and the wait for them. @default the process's own */
+  readonly clock?: Clock
+}
+
+export type Clock = {
+  readonly now: () => number
+  readonly sleep: (ms: number) => Promise<unknown>
 }
 
 export type Heartbeats = {
@@ -39,28 +46,29 @@ export type Heartbeats = {
  * connection is opened anew at the next moment, so that a failover costs the seconds that it lasts.
  */
 export async function runHeartbeats(options: HeartbeatOptions): Promise<Heartbeats> {
-  const began = performance.now()
+  const clock = options.clock ?? { now: () => performance.now(), sleep }
+  const began = clock.now()
   const beats = Math.max(1, Math.floor((options.span ?? 55_000) / INTERVAL))
-  const line = openLine(options)
+  const line = openLine(options, clock)
   let written = 0
   let last = began
   let trouble: string | undefined
   try {
     for (let beat = 0; beat < beats; beat += 1) {
       const due = began + beat * INTERVAL
-      await sleep(Math.max(0, due - performance.now()))
+      await clock.sleep(Math.max(0, due - clock.now()))
       // An answer that came a second late has used up the moments in between.
-      if (performance.now() - due >= INTERVAL && beat > 0) continue
+      if (clock.now() - due >= INTERVAL && beat > 0) continue
       try {
         await line.insert()
         written += 1
-        last = performance.now()
+        last = clock.now()
       } catch (error) {
         trouble = sentence(error)
       }
     }
     if (written > 0) await line.prune()
-    const age = written > 0 ? (performance.now() - last) / 1000 : await line.age(began)
+    const age = written > 0 ? (clock.now() - last) / 1000 : await line.age(began)
     return { written, missed: beats - written, age, trouble }
   } finally {
     await line.close()
@@ -75,7 +83,7 @@ type Line = {
   close(): Promise<void>
 }
 
-function openLine(options: HeartbeatOptions): Line {
+function openLine(options: HeartbeatOptions, clock: Clock): Line {
   let client: pg.Client | undefined
   const drop = () => {
     const old = client
@@ -107,7 +115,7 @@ function openLine(options: HeartbeatOptions): Line {
       )
     },
     async age(began) {
-      const least = (performance.now() - began) / 1000
+      const least = (clock.now() - began) / 1000
       try {
         const { rows } = await over(one => one.query<{ age: number }>(AGE))
         return Math.max(least, rows[0]?.age ?? least)
