@@ -58,7 +58,8 @@ export async function openPagesLab(environment: string, assembly?: string): Prom
   }
   const directory = assembly ?? (await freshAssembly(environment, () => {})).directory
   const { twin, isOld } = await bringUp(
-    { environment, assembly: directory, only: [], noIam: false, pauseSchedules: false },
+    // A drill that the calendar starts would keep the skipped one from beginning.
+    { environment, assembly: directory, only: [], noIam: false, pauseSchedules: false, holdCalendar: true },
     () => {},
   )
   const deployment = await openDeployment({ env: environment, target: 'twin' })

@@ -21,6 +21,8 @@ export type UpRequest = {
   /** Seconds that LatestRestorableTime trails; RDS's own few when undefined. */
   readonly lag?: number
   readonly pauseSchedules: boolean
+  /** No drill and no backup begins by the calendar: for whoever makes drills and must be alone with them. */
+  readonly holdCalendar?: boolean
 }
 
 /** What came of it. */
@@ -111,6 +113,7 @@ async function startTwinProcess(request: UpRequest, say: (text: string) => void)
     noIam: request.noIam,
     ...(request.lag === undefined ? {} : { lag: request.lag }),
     pauseSchedules: request.pauseSchedules,
+    ...(request.holdCalendar === undefined ? {} : { holdCalendar: request.holdCalendar }),
   }
   say('starting the twin …')
   const log = openSync(folder.log, 'a')

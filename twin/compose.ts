@@ -372,8 +372,8 @@ export async function composeServices(
       }, ALARM_TICK_MS)
       lambda.resume()
       if (options.pauseSchedules) return
-      scheduler.resume()
-      backup.plans.resume()
+      scheduler.resume(options.holdCalendar ? 'rates' : 'all')
+      if (!options.holdCalendar) backup.plans.resume()
     },
     status: () => readStatus(parts),
     stop: async () => {

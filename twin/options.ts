@@ -15,6 +15,8 @@ export type TwinOptions = {
   readonly lag?: number
   /** Whether nothing is started by schedule until that is asked for. */
   readonly pauseSchedules: boolean
+  /** Whether what the calendar starts, drills and backups, waits until that is asked for: only rates run meanwhile. */
+  readonly holdCalendar?: boolean
 }
 
 /** Opens a collection in a service's folder. */

@@ -47,7 +47,7 @@ function countOf(text: string): number {
 
 async function rehearseFromTerminal(options: Options): Promise<void> {
   const { freshAssembly } = await import('../assembly.ts')
-  const { bringUp } = await import('../twin-process.ts')
+  const { askTwin, bringUp } = await import('../twin-process.ts')
   const { rehearse } = await import('../rehearsal/rehearse.ts')
   if (options.load !== undefined) {
     // Before minutes are spent on a twin.
@@ -59,8 +59,9 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
   const say = (text: string) => progress.say(text)
   const seconds = () => ((performance.now() - began) / 1_000).toFixed(1)
   const assembly = resolve(options.assembly ?? (await freshAssembly(options.env, say)).directory)
+  // A drill that the calendar starts would keep the rehearsal's own from beginning.
   const { isOld } = await bringUp(
-    { environment: options.env, assembly, only: [], noIam: false, pauseSchedules: false },
+    { environment: options.env, assembly, only: [], noIam: false, pauseSchedules: false, holdCalendar: true },
     say,
   )
   progress.done(`${options.env} is up after ${seconds()} s`)
@@ -74,11 +75,12 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
     if (options.json) console.log(JSON.stringify({ seconds: Number(seconds()), ...shown }, null, 2))
     else console.log(`\n${await describe(shown, options.env)}\n\n${seconds()} s in all`)
   } finally {
-    if (!isOld && !options.keep) {
+    const { findTwin } = await import('../target.ts')
+    const twin = isOld ? undefined : findTwin(options.env)
+    if (twin && options.keep) await askTwin(twin, 'resume-schedules')
+    else if (twin) {
       const { stopTwin } = await import('./down.ts')
-      const { findTwin } = await import('../target.ts')
-      const twin = findTwin(options.env)
-      if (twin) await stopTwin(twin)
+      await stopTwin(twin)
     }
   }
 }

@@ -9,7 +9,10 @@ import { bringUp, controlOf } from '../../bin/twin-process.ts'
 import { callControl } from '../../twin/control/client.ts'
 import { assembly } from '../support/assembly.ts'
 
-/** The prod environment, Multi-AZ and with a standby in the other region, on a twin of its own. */
+/**
+ * The prod environment, Multi-AZ and with a standby in the other region, on a twin of its own. What its calendar would
+ * start waits in any case: a drill or a backup at noon would meet the test's own.
+ */
 export async function openProdTwin(pauseSchedules: boolean) {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-twin-'))
   // PostgreSQL runs as another account and must be able to pass.
@@ -17,7 +20,14 @@ export async function openProdTwin(pauseSchedules: boolean) {
   process.env.HOLDFAST_TWINS = root
   const { directory } = await assembly('prod')
   const { twin } = await bringUp(
-    { environment: 'prod', assembly: directory, only: [], noIam: false, pauseSchedules },
+    {
+      environment: 'prod',
+      assembly: directory,
+      only: [],
+      noIam: false,
+      pauseSchedules,
+      holdCalendar: true,
+    },
     () => {},
   )
   const deployment = await openDeployment({ env: 'prod', target: 'twin' })

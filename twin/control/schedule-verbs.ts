@@ -56,7 +56,7 @@ function runnables({ scheduler, backup }: Parts): Runnable[] {
   const rules = backup.plans.rules().map(rule => ({
     ...rule,
     enabled: true,
-    next: shownNext(rule.next),
+    next: scheduler.holdsCalendar ? undefined : shownNext(rule.next),
     run: () => backup.plans.run(rule.arn),
   }))
   return [...schedules, ...rules]

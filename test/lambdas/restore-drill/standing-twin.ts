@@ -30,7 +30,15 @@ export async function openStandingTwin() {
   process.env.HOLDFAST_TWINS = root
   const { directory } = await assembly('dev')
   const { twin } = await bringUp(
-    { environment: 'dev', assembly: directory, only: [], noIam: false, pauseSchedules: false },
+    // Heartbeat and archiver run by their rates; a drill that the calendar starts would meet the test's own.
+    {
+      environment: 'dev',
+      assembly: directory,
+      only: [],
+      noIam: false,
+      pauseSchedules: false,
+      holdCalendar: true,
+    },
     () => {},
   )
   const deployment = await openDeployment({ env: 'dev', target: 'twin' })

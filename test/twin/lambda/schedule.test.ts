@@ -130,6 +130,37 @@ test('tries a refused start again', async () => {
   folder.remove()
 })
 
+test('starts rates alone while the calendar is held, and what the calendar says once it is not', async () => {
+  const folder = temporaryFolder()
+  const { scheduler, started, to } = schedulerOver(folder.path)
+  const daily = {
+    ...SCHEDULE,
+    expression: 'cron(1 10 * * ? *)',
+    target: { ...SCHEDULE.target, input: 'daily' },
+  }
+  scheduler.put({ ...daily, name: 'before' })
+  scheduler.resume('rates')
+  scheduler.put(SCHEDULE)
+  scheduler.put({ ...daily, name: 'after' })
+  await until(() => started[0])
+  to('2026-11-20T10:01:30Z')
+  await until(() => started[1])
+  expect(scheduler.all().map(({ next }) => next)).toEqual([
+    undefined,
+    Date.parse('2026-11-20T10:02:00Z'),
+    undefined,
+  ])
+  expect(started).toEqual(['{"at":"2026-11-20T10:00:00Z"}', '{"at":"2026-11-20T10:01:00Z"}'])
+  scheduler.resume()
+  expect(scheduler.all().map(({ next }) => next)).toEqual([
+    Date.parse('2026-11-21T10:01:00Z'),
+    Date.parse('2026-11-20T10:02:00Z'),
+    Date.parse('2026-11-21T10:01:00Z'),
+  ])
+  scheduler.stop()
+  folder.remove()
+})
+
 test('stays still while paused, and leaves out what came due meanwhile', async () => {
   const folder = temporaryFolder()
   const { scheduler, started, to } = schedulerOver(folder.path)

@@ -53,6 +53,7 @@ export class Scheduler {
   readonly #timetable: Timetable
   readonly #recurrences = new Map<string, Recurrence>()
   #paused: boolean
+  #onlyRates = false
   #stopped = false
 
   constructor(deps: SchedulerDeps, paused = false) {
@@ -67,6 +68,11 @@ export class Scheduler {
     return this.#paused
   }
 
+  /** Whether what a calendar says waits, while rates run. */
+  get holdsCalendar(): boolean {
+    return this.#onlyRates
+  }
+
   /** The time by which schedules are made and started, in milliseconds. */
   now(): number {
     return this.#deps.clock()
@@ -78,8 +84,10 @@ export class Scheduler {
     this.#timetable.pause()
   }
 
-  resume(): void {
+  /** Starts what comes due from now on: everything, or for `rates` nothing that a calendar says. */
+  resume(what: 'all' | 'rates' = 'all'): void {
     this.#paused = false
+    this.#onlyRates = what === 'rates'
     for (const schedule of this.#deps.schedules.values()) this.#plan(schedule)
     this.#timetable.resume()
   }
@@ -152,7 +160,8 @@ export class Scheduler {
     const after = Math.max(from, (schedule.startAt ?? 0) - 1)
     const next = recurrence(after, schedule.startAt ?? schedule.createdAt)
     const isOver = next !== undefined && schedule.endAt !== undefined && next > schedule.endAt
-    this.#timetable.set(key, schedule.enabled && !isOver ? next : undefined)
+    const isHeld = this.#onlyRates && !schedule.expression.startsWith('rate(')
+    this.#timetable.set(key, schedule.enabled && !isOver && !isHeld ? next : undefined)
   }
 
   #fire(key: string, at: number): void {
