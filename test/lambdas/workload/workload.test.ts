@@ -23,6 +23,8 @@ beforeAll(async () => {
       shared_preload_libraries: 'pg_stat_statements',
       track_commit_timestamp: 'on',
       wal_level: 'logical',
+      // It would clear away the dead rows that are to be seen.
+      autovacuum: false,
     },
   })
   await cluster.query('create database app')
