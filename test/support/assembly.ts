@@ -118,6 +118,8 @@ async function digestOfSources(): Promise<string> {
 async function forgetOld(): Promise<void> {
   for (const name of await readdir(CACHE)) {
     const path = join(CACHE, name)
-    if (Date.now() - (await stat(path)).mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true })
+    // Another worker may forget the same one at this moment.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > 3_600_000) await rm(path, { recursive: true, force: true })
   }
 }
