@@ -118,7 +118,7 @@ async function say(port: number, ...commands: string[]): Promise<string[]> {
 }
 
 async function until<T>(look: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   for (;;) {
     const found = await look()
     if (found) return found

@@ -31,7 +31,7 @@ const keep = (cluster: Cluster) => {
 }
 
 async function until(isTrue: () => boolean | Promise<boolean>) {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   while (!(await isTrue())) {
     if (Date.now() > deadline) throw new Error('waited in vain')
     await sleep(10)
