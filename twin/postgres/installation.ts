@@ -132,14 +132,16 @@ const releaseOf = (source: string) =>
  * account that runs it may not be able to enter the folder that this project stands in.
  */
 function lay(native: string, home: string): void {
-  mkdirSync(dirname(home), { recursive: true, mode: 0o755 })
+  mkdirSync(dirname(home), { recursive: true })
+  chmodSync(dirname(home), 0o755)
   const next = `${home}.${process.pid}`
   rmSync(next, { recursive: true, force: true })
-  mkdirSync(next, { mode: 0o755 })
+  mkdirSync(next)
   cpSync(join(native, 'bin'), join(next, 'bin'), { recursive: true })
   cpSync(join(native, 'share'), join(next, 'share'), { recursive: true })
   // The links among the libraries are relative ones and stay so.
   cpSync(join(native, 'lib'), join(next, 'lib'), { recursive: true, verbatimSymlinks: true })
+  openToAll(next)
   for (const program of readdirSync(join(next, 'bin'))) chmodSync(join(next, 'bin', program), 0o755)
   const extensions = join(next, 'share', 'postgresql', 'extension')
   for (const name of ALLOWED) allow(extensions, name)
@@ -149,6 +151,16 @@ function lay(native: string, home: string): void {
     // Another process was faster: its copy is as good as ours.
     rmSync(next, { recursive: true, force: true })
     if (!existsSync(home)) throw error
+  }
+}
+
+/** Lets every account read: under a strict umask neither npm nor we leave that so. */
+function openToAll(folder: string): void {
+  chmodSync(folder, 0o755)
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) openToAll(path)
+    else if (entry.isFile()) chmodSync(path, 0o644)
   }
 }
 

@@ -67,6 +67,8 @@ function makeFolder(path: string): void {
   if (path !== dirname(path)) makeFolder(dirname(path))
   try {
     mkdirSync(path)
+    // Whatever the umask says: PostgreSQL's account passes through what is made for it.
+    chmodSync(path, 0o711)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
       throw refuse(`(${(error as Error).message})`, error)

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { openFolder } from '../../../twin/state/folder.ts'
 import { Held, holderOf, takeLock } from '../../../twin/state/lock.ts'
 import { isAlive, until } from '../lambda/fixture.ts'
 
@@ -32,6 +33,17 @@ test('a lock of a process that is gone, or has become another program, is taken 
   takeLock(file, 'twin/main.ts')()
   writeFileSync(file, 'nonsense')
   takeLock(file, 'jest')()
+})
+
+test('every folder that is made for a twin lets PostgreSQL’s account pass, whatever the umask says', () => {
+  chmodSync(folder, 0o711)
+  const usual = process.umask(0o077)
+  try {
+    openFolder(join(folder, 'twins/prod'))
+  } finally {
+    process.umask(usual)
+  }
+  for (const made of ['twins', 'twins/prod']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o711)
 })
 
 test('the guard ends what a killed twin left running, and spares what had ended or was never its own', async () => {
