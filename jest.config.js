@@ -5,6 +5,6 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.twin'],
-  testTimeout: 120_000,
+  testTimeout: 300_000,
   maxWorkers: 3,
 }

@@ -78,4 +78,4 @@ test('the tail is refused where nothing could apply it, before anything is made'
   expect(code).toBe(1)
   expect(stderr).toContain('nothing rolls a copy forward in us-west-2')
   expect(stderr).toContain('HINT: restore there without --with-archive')
-}, 60_000)
+}, 180_000)

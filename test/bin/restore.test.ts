@@ -259,7 +259,7 @@ test.each([
     expect(code).toBe(1)
     expect((await instances()).map(found => found.DBInstanceIdentifier)).toEqual(['shop-dev'])
   },
-  60_000,
+  180_000,
 )
 
 test('a hole in the archive before the asked time is named, with how far it is whole', async () => {

@@ -52,7 +52,7 @@ test('refuses a place that is a file, one below a file, and one that cannot be w
     expect(await refused(up('/proc/holdfast'))).toMatch(
       /^the twin's folder cannot be made: \/proc\/holdfast \(ENOENT.*\nHINT: set HOLDFAST_TWINS/,
     )
-}, 60_000)
+}, 180_000)
 
 test('refuses without PostgreSQL', async () => {
   const sources = join(root, 'sources')
@@ -94,7 +94,7 @@ test('refuses what another version of the twin wrote, and what is damaged', asyn
   expect(await refused(up(join(root, 'other')))).toMatch(
     /roles\.json is damaged: .*\nHINT: holdfast reset removes this twin, and holdfast up begins anew$/,
   )
-}, 60_000)
+}, 180_000)
 
 test('refuses a twin whose database was made by other migrations, with the way out', async () => {
   const twins = join(root, 'older')

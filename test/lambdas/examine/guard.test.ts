@@ -15,7 +15,7 @@ beforeAll(async () => {
   const backup = await lab.backup()
   await lab.beat()
   copy = await lab.restore(backup)
-}, 60_000)
+}, 120_000)
 afterAll(() => lab?.close())
 
 const sides = (primary: Server, drill: Server) => {

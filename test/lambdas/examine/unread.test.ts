@@ -17,7 +17,7 @@ beforeAll(async () => {
   const backup = await lab.backup()
   await lab.beat()
   copy = await lab.restore(backup)
-}, 60_000)
+}, 120_000)
 afterAll(() => lab?.close())
 
 // Naive: row_security left on: both sides see no row, and "equal" is said of a table that nobody read.

@@ -360,7 +360,7 @@ test('a replica that stands for the primary is waited for until it has replayed 
   const { result } = await drillIn(cloud, {}, examine)
   expect(result.verdict).toBe('pass')
   expect(looks).toBe(3)
-}, 30_000)
+}, 120_000)
 
 test('on a replica no sentinel is committed: a moment ahead is refused before anything is restored', async () => {
   const examine = examination({ mark: () => ({ ...MARK, recovering: true }) })

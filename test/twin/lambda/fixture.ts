@@ -33,7 +33,7 @@ export const SETTINGS: FunctionSettings = {
 export const KEY = { region: 'us-east-1', account: '111111111111', name: 'test' }
 
 /** Polls until `look` answers something, at most `seconds`. */
-export async function until<T>(look: () => T | undefined | Promise<T | undefined>, seconds = 30): Promise<T> {
+export async function until<T>(look: () => T | undefined | Promise<T | undefined>, seconds = 60): Promise<T> {
   const end = Date.now() + seconds * 1_000
   for (;;) {
     const seen = await look()
