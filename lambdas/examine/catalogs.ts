@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { rightsOf } from './relations.ts'
 
 /** A system catalog, what identifies a row of it, and columns that say nothing about the schema. */
 type Catalog = {
@@ -36,6 +37,14 @@ const TEMPORARY = `(
   select d.oid from pg_catalog.pg_attrdef d join pg_catalog.pg_class t on t.oid = d.adrelid where t.relpersistence = 't'
   union all
   select k.oid from pg_catalog.pg_constraint k join pg_catalog.pg_class t on t.oid = k.conrelid where t.relpersistence = 't'
+  union all
+  select g.oid from pg_catalog.pg_trigger g join pg_catalog.pg_class t on t.oid = g.tgrelid where t.relpersistence = 't'
+  union all
+  select r.oid from pg_catalog.pg_rewrite r join pg_catalog.pg_class t on t.oid = r.ev_class where t.relpersistence = 't'
+  union all
+  select p.oid from pg_catalog.pg_policy p join pg_catalog.pg_class t on t.oid = p.polrelid where t.relpersistence = 't'
+  union all
+  select x.oid from pg_catalog.pg_statistic_ext x join pg_catalog.pg_class t on t.oid = x.stxrelid where t.relpersistence = 't'
 )`
 
 const lasting = (...columns: readonly string[]) =>
@@ -52,14 +61,14 @@ const CATALOGS: readonly Catalog[] = [
   {
     name: 'pg_attribute',
     key: ['attrelid', 'attnum'],
-    without: ['attstattarget', 'attcacheoff'],
+    without: ['attcacheoff'],
     where: `attnum > 0 and ${lasting('attrelid')}`,
   },
   oid('pg_attrdef', [], lasting('adrelid')),
   {
     name: 'pg_index',
     key: ['indexrelid'],
-    without: ['indcheckxmin', 'indisclustered'],
+    without: ['indcheckxmin'],
     where: lasting('indexrelid'),
   },
   oid('pg_constraint', [], lasting('conrelid')),
@@ -69,7 +78,7 @@ const CATALOGS: readonly Catalog[] = [
   oid('pg_type', [], `typtype <> 'c' and ${lasting('oid')}`),
   oid('pg_enum'),
   { name: 'pg_range', key: ['rngtypid'] },
-  oid('pg_policy'),
+  oid('pg_policy', [], lasting('polrelid')),
   { name: 'pg_sequence', key: ['seqrelid'], where: lasting('seqrelid') },
   oid('pg_rewrite', [], lasting('ev_class')),
   oid('pg_extension'),
@@ -128,22 +137,38 @@ export type CatalogRow = { readonly key: string; readonly xmin: string; readonly
 
 export type CatalogName = string
 
+type Column = { readonly name: string; readonly type: string }
+
 const COLUMNS = `
 select
   c.relname::pg_catalog.text as catalog,
-  pg_catalog.array_agg(a.attname::pg_catalog.text order by a.attnum) as columns
+  pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', t.typname) order by a.attnum) as columns
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_class c on c.oid = a.attrelid
+join pg_catalog.pg_type t on t.oid = a.atttypid
 where a.attrelid = any ($1::pg_catalog.text[]::pg_catalog.regclass[]) and a.attnum > 0 and not a.attisdropped
 group by 1`
 
 const quoted = (name: string) => `"${name}"`
 
-function rowsQuery(catalog: Catalog, columns: readonly string[]): string {
-  const said = columns.filter(column => !(catalog.without ?? []).includes(column))
-  const key = catalog.key.map(column => `c.${quoted(column)}::pg_catalog.text`).join(` || '/' || `)
-  // pg_node_tree and aclitem have no hash: the row goes in as text.
-  const text = said.map(column => `c.${quoted(column)}::pg_catalog.text`).join(', ')
+/**
+ * A column as a text that only a change of its own row changes: rights and references are written with the names of
+ * roles, functions and schemas, which can be renamed.
+ */
+function textOf({ name, type }: Column): string {
+  const column = `c.${quoted(name)}`
+  if (type === '_aclitem') return rightsOf(column)
+  return type.startsWith('reg') ? `${column}::pg_catalog.oid::pg_catalog.text` : `${column}::pg_catalog.text`
+}
+
+function rowsQuery(catalog: Catalog, columns: readonly Column[]): string {
+  const said = columns.filter(({ name }) => !(catalog.without ?? []).includes(name))
+  const key = columns
+    .filter(({ name }) => catalog.key.includes(name))
+    .map(textOf)
+    .join(` || '/' || `)
+  // pg_node_tree has no hash: the row goes in as text.
+  const text = said.map(textOf).join(', ')
   return `select ${key} as key, c.xmin::pg_catalog.text as xmin, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
 }
 
@@ -152,7 +177,7 @@ export async function readCatalogs(
   client: pg.Client,
 ): Promise<{ rows: Map<CatalogName, Map<string, CatalogRow>>; unread: string[] }> {
   const names = CATALOGS.map(catalog => `pg_catalog.${catalog.name}`)
-  const { rows: described } = await client.query<{ catalog: string; columns: string[] }>(COLUMNS, [names])
+  const { rows: described } = await client.query<{ catalog: string; columns: Column[] }>(COLUMNS, [names])
   const columns = new Map(described.map(row => [row.catalog, row.columns]))
   const rows = new Map<CatalogName, Map<string, CatalogRow>>()
   const unread: string[] = []
@@ -194,6 +219,8 @@ function objectOf(catalog: CatalogName, [first, second, third]: readonly string[
     case 'pg_index':
     case 'pg_sequence':
       return ['pg_catalog.pg_class', first, '0']
+    case 'pg_aggregate':
+      return ['pg_catalog.pg_proc', first, '0']
     case 'pg_depend':
       return [first, second, third]
     case 'pg_description':

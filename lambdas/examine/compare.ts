@@ -1,6 +1,6 @@
 import { sentence, Transient } from '../runtime/failure.ts'
 import { judgeTables } from '../runtime/table-result.ts'
-import { type Chunk, compareChunks, SideError } from './chunk.ts'
+import { asked, type Chunk, compareChunks, SideError } from './chunk.ts'
 import { type History, readHistory } from './history.ts'
 import { blocksOf, type Catalog, type Job, jobsOf, joined, rangesOf, readCatalog } from './jobs.ts'
 import { compareDropped, compareWhole } from './multiset.ts'
@@ -110,7 +110,7 @@ async function run(lane: Lane, job: Job, work: Work): Promise<void> {
   try {
     if (primary) await runWhole(lane, primary, copy, tally, work)
     else {
-      tally.skip('dropped on the primary since the cut')
+      tally.skip('dropped or without data on the primary since the cut')
       const hashes = hashesOf(
         hashingOf(copy, copy, { primary: work.catalog.types.copy, copy: work.catalog.types.copy }).copy,
       )
@@ -122,10 +122,17 @@ async function run(lane: Lane, job: Job, work: Work): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof SideError) || isLost(error)) throw error
+    if (isMoved(error)) {
+      work.tallies.delete(job.table)
+      work.rest.push([job.table, WHOLE, null])
+      return
+    }
     if (error.side === 'copy' && isDamage(error)) tally.add(0, corruptAt('(?,?)', 1))
     tally.skip(`${error.side}: ${sentence(error.cause)}`, true)
   }
 }
+
+const SIZE = 'select coalesce(pg_catalog.pg_relation_size($1::pg_catalog.oid), 0) as bytes'
 
 async function runWhole(
   lane: Lane,
@@ -136,10 +143,11 @@ async function runWhole(
 ): Promise<void> {
   const hashing = hashingOf(primary, copy, work.catalog.types, true)
   for (const why of hashing.leftOut) tally.skip(why)
+  const size = await asked('primary', lane.primary.query(SIZE, [primary.oid]))
   const { counts, digest } = await compareWhole(lane, work.history, {
     primary: { address: address(primary), hashes: hashesOf(hashing.primary) },
     copy: { address: address(copy), hashes: hashesOf(hashing.copy) },
-    blocksPrimary: blocksOf(primary),
+    blocksPrimary: Math.ceil(Number(size.rows[0].bytes) / BLOCK),
     blocksCopy: blocksOf(copy),
     reshaped: isReshaped(primary, copy, work.history),
   })
@@ -223,20 +231,26 @@ async function rowsThere(lane: Lane, chunk: Chunk): Promise<number> {
 }
 
 /**
- * A table that was rewritten while it was read has its rows elsewhere, and one that was renamed left its name to another:
- * what was found of it counts for nothing.
+ * A table that was rewritten while it was read has its rows elsewhere, one that was renamed left its name to another, and
+ * so does a column: what was found of it counts for nothing.
  */
 async function redoRewritten(lane: Lane, work: Work): Promise<void> {
   const differing = [...work.tallies.values()].filter(tally => tally.hasDifferences())
   const tables = differing.map(tally => tally.relation.oid)
   if (tables.length === 0) return
-  const now = await readRelations(lane.primary, tables)
+  const now = await readRelations(lane.primary, 'primary', tables)
   for (const table of tables) {
     const before = work.catalog.primary.get(table)
     const after = now.get(table)
-    if (!before || (after && before.filenode === after.filenode && titleOf(before) === titleOf(after)))
-      continue
+    if (!before || (after && shapeOf(before) === shapeOf(after))) continue
     work.tallies.delete(table)
     work.rest.push([table, WHOLE, null])
   }
 }
+
+const shapeOf = (relation: Relation) =>
+  JSON.stringify([
+    relation.filenode,
+    titleOf(relation),
+    relation.columns.map(({ number, name, type, typmod }) => [number, name, type, typmod]),
+  ])

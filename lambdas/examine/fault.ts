@@ -72,7 +72,7 @@ const say = (kind: FaultKind, verdict: Check['verdict'], detail: string): Check 
 })
 
 async function candidates(copy: pg.Client, request: FaultRequest): Promise<Relation[]> {
-  const all = [...(await readRelations(copy)).values()].filter(
+  const all = [...(await readRelations(copy, 'copy')).values()].filter(
     relation => relation.kind === 'r' && relation.persistence === 'p' && relation.schema !== 'pg_catalog',
   )
   if (request.table !== undefined) return all.filter(relation => titleOf(relation) === request.table)

@@ -38,7 +38,10 @@ export type Job =
 
 /** Reads the tables and the types of their columns on both sides. */
 export async function readCatalog(lane: Lane, tables: readonly number[]): Promise<Catalog> {
-  const [primary, copy] = await both(readRelations(lane.primary, tables), readRelations(lane.copy, tables))
+  const [primary, copy] = await both(
+    readRelations(lane.primary, 'primary', tables),
+    readRelations(lane.copy, 'copy', tables),
+  )
   const [theirs, mine] = await both(
     readColumnTypes(lane.primary, primary.values()),
     readColumnTypes(lane.copy, copy.values()),
@@ -46,8 +49,8 @@ export async function readCatalog(lane: Lane, tables: readonly number[]): Promis
   return { primary, copy, types: { primary: theirs, copy: mine } }
 }
 
-/** Blocks of the relation's file. */
-export const blocksOf = (relation: Relation | undefined) => Math.ceil((relation?.bytes ?? 0) / BLOCK)
+/** Blocks of the relation's file in the copy. */
+export const blocksOf = (relation: Relation) => Math.ceil(relation.bytes / BLOCK)
 
 /** What a batch comes to. `redo` are tables that must be asked for again as a whole, `leftOut` columns by table. */
 export type Jobs = {

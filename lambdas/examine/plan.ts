@@ -46,9 +46,9 @@ export async function plan(
   sides: { readonly primary: Side; readonly copy: Side },
 ): Promise<PlanAnswer> {
   const [primary, [copy, databases, writes]] = await both(
-    withSession(sides.primary, client => readRelations(client)),
+    withSession(sides.primary, client => readRelations(client, 'primary')),
     withSession(sides.copy, async client => {
-      const relations = await readRelations(client)
+      const relations = await readRelations(client, 'copy')
       const others = await client.query<{ name: string }>(DATABASES)
       const names = others.rows.map(row => row.name)
       return [relations, names, await ownWrites(client, request.cut)] as const
@@ -85,6 +85,7 @@ function batchSize(request: PlanRequest, bytes: number): number {
 
 function whyNot(relation: Relation): string | undefined {
   if (relation.kind === 'f') return 'a foreign table: its rows are elsewhere'
+  if (!relation.populated) return 'a materialized view without data'
   if (relation.persistence === 'u') return 'an unlogged table: it is empty after every recovery'
   return undefined
 }

@@ -8,8 +8,11 @@ export type Relation = {
   readonly name: string
   readonly kind: string
   readonly persistence: 'p' | 'u' | 't'
+  /** False for a materialized view that was never filled: reading it raises. */
+  readonly populated: boolean
   /** Number of its file on disk: another one on the other side means that it was rewritten. */
   readonly filenode: number
+  /** Of its file in the copy; 0 on the primary, where asking would wait for whoever holds the table's lock. */
   readonly bytes: number
   readonly columns: readonly Column[]
 }
@@ -36,8 +39,9 @@ select
   c.relname as name,
   c.relkind as kind,
   c.relpersistence as persistence,
+  c.relispopulated as populated,
   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8 as filenode,
-  case when c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
+  case when $2 and c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relpersistence <> 't'
@@ -47,6 +51,8 @@ where c.relpersistence <> 't'
       and n.nspname not like 'pg\\_temp\\_%'
     or c.oid in ('pg_catalog.pg_largeobject'::pg_catalog.regclass, 'pg_catalog.pg_largeobject_metadata'::pg_catalog.regclass)
   )
+  -- Only the copy's own may be without data: a view that was emptied on the primary since is as good as dropped there.
+  and (c.relispopulated or $2)
   and ($1::pg_catalog.oid[] is null or c.oid = any ($1::pg_catalog.oid[]))
 order by c.oid`
 
@@ -68,12 +74,13 @@ where a.attrelid = any ($1::pg_catalog.oid[])
   and a.attgenerated <> 'v'
 order by a.attrelid, a.attnum`
 
-/** The relations by oid, with their columns. @param only these oids; all of the database when absent */
+/** The relations of one side by oid, with their columns. @param only these oids; all of the database when absent */
 export async function readRelations(
   client: pg.Client,
+  side: 'primary' | 'copy',
   only?: readonly number[],
 ): Promise<Map<number, Relation>> {
-  const { rows } = await client.query(RELATIONS, [only ?? null])
+  const { rows } = await client.query(RELATIONS, [only ?? null, side === 'copy'])
   const columns = await client.query(COLUMNS, [rows.map(row => row.oid)])
   const byRelation = Map.groupBy(columns.rows, row => Number(row.relation))
   return new Map(
@@ -168,11 +175,16 @@ function expressions(column: Column, model: Column, types: ReadonlyMap<number, T
   if (form === 'text') return [`${name}::pg_catalog.text`]
   // A user may have made a cast of the user's type to text, and bpchar's own drops blanks: a record writes a value out.
   if (form === 'output') return [`row(${name})::pg_catalog.text`]
+  if (form === 'rights') return [rightsOf(name)]
   if (form === 'scale') return [name, `pg_catalog.scale(${name})`]
   const exact = model.deterministic && column.deterministic ? name : `${name} collate pg_catalog."C"`
   // Neither an array's hash nor an element's tells '{{1,2}}' from '{1,2}'.
   return form === 'array' ? [exact, `pg_catalog.array_dims(${name})`] : [exact]
 }
+
+/** A list of rights as text with the oids of the roles. @param list an expression of type `aclitem[]` */
+export const rightsOf = (list: string) =>
+  `case when ${list} is not null then array(select e::pg_catalog.text from pg_catalog.aclexplode(${list}) e)::pg_catalog.text end`
 
 /** The types of all columns of these relations, with what they are made of. */
 export function readColumnTypes(

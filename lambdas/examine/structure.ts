@@ -35,11 +35,15 @@ union all
 select 'database ' || d.datname, d.datcollversion, pg_catalog.pg_database_collation_actual_version(d.oid)
 from pg_catalog.pg_database d
 where d.datname = pg_catalog.current_database()
+  and d.datcollversion is not null
   and d.datcollversion is distinct from pg_catalog.pg_database_collation_actual_version(d.oid)`
 
-/** Settings that change what the same SQL answers. Sizes and timeouts may differ: a copy may be smaller. */
+/**
+ * Settings that change what the same SQL answers. Sizes and timeouts may differ: a copy may be smaller. Those that a
+ * database or a role sets are rows of a catalog, whose changes since the cut are known: `own` says so.
+ */
 const SETTINGS = `
-select s.name, s.setting
+select s.name, s.setting, s.source in ('database', 'user', 'database user') as own
 from pg_catalog.pg_settings s
 where s.name in (
   'server_encoding', 'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'default_text_search_config',
@@ -87,7 +91,7 @@ async function examineStructure(
 }
 
 async function earlyChecks(copy: pg.Client, primary: pg.Client | undefined): Promise<Check[]> {
-  const known = await namesOf(primary)
+  const known = primary && (await namesOf(primary))
   return [
     await ask<{ name: string }>(copy, 'structure.valid', INVALID, rows => judgeInvalid(rows, known)),
     await checkSequences(copy, primary),
@@ -96,23 +100,23 @@ async function earlyChecks(copy: pg.Client, primary: pg.Client | undefined): Pro
   ]
 }
 
-async function namesOf(primary: pg.Client | undefined): Promise<ReadonlySet<string>> {
-  if (!primary) return new Set()
+async function namesOf(primary: pg.Client): Promise<ReadonlySet<string>> {
   return new Set((await primary.query<{ name: string }>(INVALID)).rows.map(row => row.name))
 }
 
 type Judged = Pick<Check, 'verdict' | 'detail'>
 
-function judgeInvalid(rows: { name: string }[], known: ReadonlySet<string>): Judged {
+/**
+ * An index that was being built at the cut is invalid in the copy, and a constraint that was validated since is not valid
+ * there yet. Both are said by rows of a catalog: whether they were changed since is the comparison of catalogs' to judge.
+ */
+function judgeInvalid(rows: { name: string }[], known: ReadonlySet<string> | undefined): Judged {
+  if (rows.length === 0) return { verdict: 'pass', detail: 'every constraint and every index is valid' }
+  const names = several(rows.map(row => row.name))
+  if (!known) return { verdict: 'unknown', detail: `invalid, and no primary to say since when: ${names}` }
   const own = rows.filter(row => !known.has(row.name)).map(row => row.name)
-  if (own.length > 0)
-    return { verdict: 'fail', detail: `invalid in the copy and not on the primary: ${several(own)}` }
-  return rows.length === 0
-    ? { verdict: 'pass', detail: 'every constraint and every index is valid' }
-    : {
-        verdict: 'pass',
-        detail: `${rows.length} are invalid on the primary too: ${several(rows.map(row => row.name))}`,
-      }
+  const since = own.length === 0 ? '' : `; not, or no longer, on the primary: ${several(own)}`
+  return { verdict: 'pass', detail: `${rows.length} are invalid in the copy: ${names}${since}` }
 }
 
 function judgeChecksums(rows: { enabled: string; failures: string }[]): Judged {
@@ -135,14 +139,19 @@ const judgeCollations = (rows: { name: string; recorded: string; actual: string 
         detail: `collations of another version: ${several(rows.map(row => `${row.name} ${row.recorded} now ${row.actual}`))}`,
       }
 
+type Setting = { readonly name: string; readonly setting: string; readonly own: boolean }
+
 async function compareSettings(copy: pg.Client, primary: pg.Client): Promise<Check> {
-  const theirs = (await primary.query<{ name: string; setting: string }>(SETTINGS)).rows
-  const wanted = new Map(theirs.map(row => [row.name, row.setting]))
-  return ask<{ name: string; setting: string }>(copy, 'structure.settings', SETTINGS, rows => {
-    const other = rows.filter(row => wanted.get(row.name) !== row.setting)
-    const words = other.map(row => `${row.name} is ${row.setting}, on the primary ${wanted.get(row.name)}`)
+  const theirs = (await primary.query<Setting>(SETTINGS)).rows
+  const wanted = new Map(theirs.map(row => [row.name, row]))
+  return ask<Setting>(copy, 'structure.settings', SETTINGS, rows => {
+    const compared = rows.filter(row => !row.own && !wanted.get(row.name)?.own)
+    const other = compared.filter(row => wanted.get(row.name)?.setting !== row.setting)
+    const words = other.map(
+      row => `${row.name} is ${row.setting}, on the primary ${wanted.get(row.name)?.setting}`,
+    )
     return words.length === 0
-      ? { verdict: 'pass', detail: `${rows.length} settings that change answers are the primary's` }
+      ? { verdict: 'pass', detail: `${compared.length} settings that change answers are the primary's` }
       : { verdict: 'fail', detail: several(words) }
   })
 }

@@ -100,10 +100,10 @@ const SENT: Readonly<Record<string, string>> = {
 }
 
 /**
- * How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, as its text, or as what its
- * type's own output says.
+ * How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, as its text, as what its
+ * type's own output says, or as rights with the oids of roles, whose names change without a change of the row.
  */
-export type Form = 'plain' | 'scale' | 'array' | 'text' | 'output' | { readonly send: string }
+export type Form = 'plain' | 'scale' | 'array' | 'text' | 'output' | 'rights' | { readonly send: string }
 
 /** True for a form that is made of the value in words. */
 export const isWritten = (form: Form) => form === 'text' || form === 'output'
@@ -115,6 +115,7 @@ export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, T
   const parts = () => type.parts.map(part => formOf(part, -1, types))
   const allPlain = () => type.deterministic && parts().every(form => form === 'plain')
   const written = type.builtin ? 'text' : 'output'
+  if (type.builtin && type.name === '_aclitem') return 'rights'
   if (type.isArray) return allPlain() ? 'array' : written
   switch (type.sort) {
     case 'd':

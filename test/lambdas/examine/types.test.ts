@@ -52,7 +52,7 @@ test.each([
       await client.query('truncate public.two')
       await client.query(`insert into public.two values (1, $1::${type.replace(/ collate.*/, '')})`, [value])
       const { oid } = (await client.query(`select 'public.two'::regclass::oid::int8 as oid`)).rows[0]
-      const relations = await readRelations(client, [Number(oid)])
+      const relations = await readRelations(client, 'copy', [Number(oid)])
       const types = await readColumnTypes(client, relations.values())
       const [relation] = relations.values()
       const { copy } = hashingOf(relation!, relation!, { primary: types, copy: types })
