@@ -41,6 +41,19 @@ export async function writeOver(
   })
 }
 
+/** Stops the server and writes zeros over the first page of a relation's file. */
+export async function blank(lab: Lab, server: Server, relation: string): Promise<void> {
+  await edit(lab, server, await pathOf(server, relation), bytes => bytes.fill(0, 0, 8192))
+}
+
+/** Stops the server and has a table's map say that everybody sees all rows of its first page. */
+export async function claimVisible(lab: Lab, server: Server, table: string): Promise<void> {
+  // Two bits a page come after the header of the map's own page.
+  await edit(lab, server, `${await pathOf(server, table)}_vm`, bytes => {
+    bytes[24] = (bytes[24] ?? 0) | 1
+  })
+}
+
 /** Stops the server and has its log of transactions say that this one, of the first million, was rolled back. */
 export async function abortInLog(lab: Lab, server: Server, xid: number): Promise<void> {
   await edit(lab, server, 'pg_xact/0000', bytes => {

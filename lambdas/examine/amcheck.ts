@@ -12,7 +12,10 @@ type Target = {
   readonly method: string
 }
 
-/** Heaps with their TOAST tables, indexes and sequences; catalogs too. Temporary and unlogged ones were not restored. */
+/**
+ * Heaps with their TOAST tables, indexes and sequences; catalogs too. Unlogged ones are empty and must have their files
+ * all the same; temporary ones were not restored.
+ */
 const TARGETS = `
 select
   c.oid::pg_catalog.int8 as oid,
@@ -20,7 +23,7 @@ select
   case c.relkind when 'i' then a.amname::pg_catalog.text when 'S' then 'sequence' else 'heap' end as method
 from pg_catalog.pg_class c
 left join pg_catalog.pg_am a on a.oid = c.relam
-where c.relpersistence = 'p'
+where c.relpersistence <> 't'
   and c.relkind in ('r', 'm', 't', 'i', 'S')
   and (c.relkind <> 'i' or (select i.indisvalid from pg_catalog.pg_index i where i.indexrelid = c.oid))
   and c.oid > $1
@@ -34,17 +37,19 @@ const TOOLS = `
 select
   pg_catalog.max(n.nspname) filter (where e.extname = 'amcheck') as amcheck,
   pg_catalog.max(n.nspname) filter (where e.extname = 'pg_prewarm') as prewarm,
+  pg_catalog.max(n.nspname) filter (where e.extname = 'pg_visibility') as visibility,
   coalesce(pg_catalog.bool_or(p.proname = 'bt_index_parent_check' and p.pronargs = 4), false) as uniqueness,
   coalesce(pg_catalog.bool_or(p.proname = 'gin_index_check'), false) as gin
 from pg_catalog.pg_extension e
 join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
 join pg_catalog.pg_proc p on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.oid = d.objid
-where e.extname in ('amcheck', 'pg_prewarm')`
+where e.extname in ('amcheck', 'pg_prewarm', 'pg_visibility')`
 
 type Tools = {
   readonly amcheck: string | null
   readonly prewarm: string | null
+  readonly visibility: string | null
   readonly uniqueness: boolean
   readonly gin: boolean
 }
@@ -86,48 +91,77 @@ export async function runAmcheck(client: pg.Client, after: string, end: number):
     }
     await look(client, tools, target, counts)
   }
-  return { checks: checksOf(counts), next }
+  return { checks: [...checksOf(counts), ...(tools.visibility === null ? [UNMAPPED] : [])], next }
+}
+
+const UNMAPPED: Check = {
+  name: 'structure.amcheck.visibility',
+  verdict: 'skipped',
+  detail: 'the maps of rows that everybody sees were not looked at: pg_visibility is not installed',
 }
 
 type Kind = 'heaps' | 'indexes' | 'pages'
 
-function questionOf(tools: Tools, target: Target): readonly [Kind, string] | undefined {
+/** Statements whose rows say a `fault` in words, or which raise one. */
+type Questions = readonly [Kind, ...string[]]
+
+function questionsOf(tools: Tools, { method, name }: Target): Questions | undefined {
   const inside = quote(tools.amcheck ?? '')
-  switch (target.method) {
+  const pages =
+    tools.prewarm && `select ${quote(tools.prewarm)}.pg_prewarm($1::pg_catalog.regclass, 'buffer')`
+  switch (method) {
     case 'heap':
       return [
         'heaps',
-        `select blkno, offnum, attnum, msg from ${inside}.verify_heapam($1::pg_catalog.regclass, check_toast => true) limit 5`,
+        `select 'block ' || blkno || ': ' || msg as fault from ${inside}.verify_heapam($1::pg_catalog.regclass, check_toast => true) limit 5`,
+        ...(tools.visibility === null ? [] : [visibilityOf(quote(tools.visibility))]),
       ]
     case 'btree':
       return [
         'indexes',
         `select ${inside}.bt_index_parent_check($1::pg_catalog.regclass, true, true${tools.uniqueness ? ', true' : ''})`,
       ]
+    case 'sequence':
+      // A page of zeros has a good checksum, and a file without a page has none to fail.
+      return ['pages', emptyOf(name), ...(pages ? [pages] : [])]
     case 'gin':
       if (tools.gin) return ['indexes', `select ${inside}.gin_index_check($1::pg_catalog.regclass)`]
   }
-  if (tools.prewarm === null) return undefined
-  return ['pages', `select ${quote(tools.prewarm)}.pg_prewarm($1::pg_catalog.regclass, 'buffer')`]
+  return pages ? ['pages', pages] : undefined
 }
 
+const emptyOf = (sequence: string) =>
+  `select 'it holds no value' as fault where not exists (select from ${sequence}) and $1::pg_catalog.oid is not null`
+
+/** The map of what everybody sees is no part of the table's file: where it errs, an index answers with rows that are gone. */
+const visibilityOf = (inside: string) => `
+select 'row ' || m.place || ' is marked as ' || m.mark || ', which it is not' as fault
+from (
+  select t_ctid as place, 'visible to everybody' as mark from ${inside}.pg_check_visible($1::pg_catalog.regclass)
+  union all
+  select t_ctid, 'frozen' from ${inside}.pg_check_frozen($1::pg_catalog.regclass)
+) m
+limit 1`
+
 async function look(client: pg.Client, tools: Tools, target: Target, counts: Counts): Promise<void> {
-  const [kind, question] = questionOf(tools, target) ?? []
-  if (kind === undefined || question === undefined) {
+  const [kind, ...questions] = questionsOf(tools, target) ?? []
+  if (kind === undefined) {
     const why = `of a kind that amcheck does not know (${target.method}), and pg_prewarm is not installed`
     counts.skipped.set(why, (counts.skipped.get(why) ?? 0) + 1)
     return
   }
-  try {
-    const { rows } = await client.query(question, [target.oid])
-    counts[kind] += 1
-    if (kind === 'heaps' && rows[0])
-      counts.faults.push(fault(target, question, `block ${rows[0].blkno}: ${rows[0].msg}`))
-  } catch (error) {
-    const code = (error as { code?: string }).code ?? ''
-    if (/^XX|^58/.test(code)) counts.faults.push(fault(target, question, sentence(error)))
-    else counts.unknown.push(`${target.name}: ${sentence(error)}`)
+  for (const question of questions) {
+    try {
+      const { rows } = await client.query<{ fault?: string }>(question, [target.oid])
+      if (rows[0]?.fault) counts.faults.push(fault(target, question, rows[0].fault))
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? ''
+      if (/^XX|^58/.test(code)) counts.faults.push(fault(target, question, sentence(error)))
+      else counts.unknown.push(`${target.name}: ${sentence(error)}`)
+      return
+    }
   }
+  counts[kind] += 1
 }
 
 const NOUNS: Readonly<Record<string, string>> = { heap: 'table', sequence: 'sequence' }

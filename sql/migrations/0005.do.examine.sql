@@ -33,6 +33,13 @@ begin
     when insufficient_privilege or undefined_file or feature_not_supported then
       raise warning 'pg_prewarm could not be created: %', sqlerrm;
   end;
+  -- Compares the map of rows that everybody sees with the rows: no other check reads it.
+  begin
+    create extension if not exists pg_visibility with schema holdfast;
+  exception
+    when insufficient_privilege or undefined_file or feature_not_supported then
+      raise warning 'pg_visibility could not be created: %', sqlerrm;
+  end;
 end
 $examine$;
 
@@ -43,7 +50,7 @@ begin
   for routine in
     select d.objid::regprocedure
     from pg_catalog.pg_depend d
-    join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname in ('amcheck', 'pg_prewarm')
+    join pg_catalog.pg_extension e on e.oid = d.refobjid and e.extname in ('amcheck', 'pg_prewarm', 'pg_visibility')
     where d.classid = 'pg_catalog.pg_proc'::regclass
       and d.refclassid = 'pg_catalog.pg_extension'::regclass
       and d.deptype = 'e'

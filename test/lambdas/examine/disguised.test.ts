@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
-import { abortInLog, flipByte, writeOver } from '../../../bench/flip-byte.ts'
+import { abortInLog, blank, claimVisible, flipByte, writeOver } from '../../../bench/flip-byte.ts'
 import { type Lab, openLab, type Server, until } from '../../../bench/lab.ts'
 import type { MarkAnswer } from '../../../lambdas/examine/request.ts'
 import type { BaseBackup } from '../../../twin/postgres/base-backup.ts'
@@ -53,9 +53,15 @@ describe('damage that looks like something else', () => {
       insert into public.numbered select from generate_series(1, 500);
       create table public.single (code text unique);
       insert into public.single values ('one'), ('two');
+      create sequence public.free_numbers;
+      select nextval('public.free_numbers');
+      create unlogged table public.scratch (id int primary key);
+      create table public.settled (id int primary key);
+      insert into public.settled select g from generate_series(1, 100) g;
       comment on table public.numbered is 'numbers that were given out';
       grant set on parameter work_mem to master;`)
     await lab.primary.cluster.query('create database ledger')
+    await lab.primary.run('vacuum public.settled')
     backup = await lab.backup()
     await lab.beat()
     const written = await lab.primary.one<{ xid: string }>(
@@ -155,6 +161,32 @@ describe('damage that looks like something else', () => {
       expect(found.red).toContain(`structure.amcheck.public.${relation}`)
     },
   )
+
+  // Naive: reading pages for their checksums: a page of zeros has none to fail.
+  test('a sequence of which nothing but zeros came back is found', async () => {
+    const copy = await restore()
+    await blank(lab, copy, 'public.free_numbers')
+    const found = await look(await lab.startAgain(copy))
+    expect(found.red).toContain('structure.amcheck.public.free_numbers')
+  })
+
+  test('an unlogged index that came back without its first page is found', async () => {
+    const copy = await restore()
+    await blank(lab, copy, 'public.scratch_pkey')
+    const found = await look(await lab.startAgain(copy))
+    expect(found.red).toContain('structure.amcheck.public.scratch_pkey')
+  })
+
+  // Naive: reading heaps and indexes, and not the map that lets an index answer without the heap.
+  test('a map that calls rows visible which are deleted is found', async () => {
+    const copy = await restore()
+    await copy.run('delete from public.settled where id = 7')
+    await claimVisible(lab, copy, 'public.settled')
+    const found = await look(await again(copy))
+    expect(found.red).toContain('structure.amcheck.public.settled')
+    const detail = found.checks.find(check => check.name === 'structure.amcheck.public.settled')?.detail
+    expect(detail).toMatch(/row \(0,7\) is marked as visible to everybody, which it is not/)
+  })
 
   test('two rows under one unique key are found', async () => {
     const copy = await restore()
