@@ -160,13 +160,13 @@ const CATCHES: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   'row-deleted': [/^compare\.table/],
   'row-changed': [/^compare\.table/],
   'row-added': [/^compare\.(table|own-writes)/],
-  'index-dropped': [/^structure/],
-  'grant-lost': [/^structure/],
-  'sequence-behind': [/^structure/],
-  'heap-byte-flipped': [/^structure/, /^compare\.table/],
-  'index-byte-flipped': [/^structure/],
-  'wrong-time': [/^identify/],
-  'other-database': [/^identify/],
+  'index-dropped': [/^structure\.schema$/],
+  'grant-lost': [/^structure\.schema$/],
+  'sequence-behind': [/^structure\.sequences$/],
+  'heap-byte-flipped': [/^structure\.(amcheck|checksums)/, /^compare\.table/],
+  'index-byte-flipped': [/^structure\.(amcheck|checksums)/],
+  'wrong-time': [/^identify\.(asked-time|canaries)$/],
+  'other-database': [/^identify\.system-identifier$/],
 }
 
 /** The check that saw this fault, among those that should. Red elsewhere is luck, and counts for nothing. */
@@ -180,7 +180,7 @@ function judgeControl(kind: FaultKind, checks: readonly Check[]): Judgement {
   const red = checks.filter(check => check.verdict === 'fail')
   const right = rightCheck(kind, checks)
   const injected = checks.find(check => check.name === 'control.injected')
-  if (right && injected?.verdict !== 'unknown')
+  if (right && injected !== undefined && injected.verdict !== 'unknown')
     return {
       verdict: 'pass',
       caught: true,

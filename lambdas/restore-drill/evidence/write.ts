@@ -1,6 +1,7 @@
 import { type EvidenceTable, FORMAT } from '../../runtime/evidence/record.ts'
 import type { Journal } from '../journal.ts'
 import { type Judgement, judge, type Measures, measure, objectiveChecks } from '../judge.ts'
+import { proofCheck } from '../proofs.ts'
 import type { DrillRequest } from '../request.ts'
 import type { Drill } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
@@ -23,10 +24,11 @@ export function assemble(
 ): Assembled {
   const measured = measure(measures)
   const tables: EvidenceTable[] = tablesOf(measures)
-  const objectives = objectiveChecks(request, measured)
+  const { setting } = drill
+  const rollForward = setting.rollForwardArn !== undefined && request.negativeControl === undefined
+  const objectives = [...objectiveChecks(request, measured), proofCheck(request, stages, rollForward)]
   const judgement = judge(request, stages, tables, objectives, measured)
   const endedAt = new Date(measures.verifiedAt).toISOString()
-  const { setting } = drill
   return {
     judgement,
     measured,

@@ -48,7 +48,7 @@ export async function compareCopy(
       ...work.checks,
       ...answers.flatMap(answer => answer.checks),
       ...judgeTables(tables),
-      completeCheck(work, answers),
+      completeCheck(work, answers, tables.length),
     ],
     detail: `${work.tables} tables in ${work.batches.length} batches, ${(100 * share).toFixed(2)} % of the rows`,
   }
@@ -85,12 +85,13 @@ async function compareBatch(
   return part
 }
 
-function completeCheck(work: PlanAnswer, parts: readonly Part[]): Check {
+/** Every table that was planned must have come back, too: a batch that answers without one of its tables is not complete. */
+function completeCheck(work: PlanAnswer, parts: readonly Part[], tables: number): Check {
   const done = parts.filter(part => part.complete).length
   const complete = done === work.batches.length && parts.length === work.batches.length
   return {
     name: 'compare.complete',
-    verdict: complete ? 'pass' : 'unknown',
-    detail: `${done} of ${work.batches.length} batches were compared to their end`,
+    verdict: complete && tables === work.tables ? 'pass' : 'unknown',
+    detail: `${done} of ${work.batches.length} batches were compared to their end, and ${tables} of ${work.tables} tables`,
   }
 }

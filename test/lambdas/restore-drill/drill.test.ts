@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '
 import type { ExamineAnswer } from '../../../lambdas/examine/request.ts'
 import { METRICS } from '../../../lambdas/restore-drill/names.ts'
 import { verifyChain } from '../../../lambdas/runtime/evidence/verify.ts'
+import type { Check } from '../../../lambdas/runtime/verdict.ts'
 import { type Cloud, openCloud, SETTING } from './cloud.ts'
 import { examination, GOOD, MARK, TABLE } from './examination.ts'
 import { drillIn, verdicts } from './running.ts'
@@ -210,8 +211,8 @@ test.each([
 test('an examination that dies once is asked again', async () => {
   let died = false
   const examine = examination({
-    identify: () => {
-      if (died) return { checks: [{ name: 'identify.system-identifier', verdict: 'pass', detail: 'good' }] }
+    identify: request => {
+      if (died) return GOOD.identify(request)
       died = true
       throw new Error('RequestId: x Error: Runtime exited with error: signal: killed')
     },
@@ -324,6 +325,93 @@ test('a control that turned red for another reason is a failure of the verifier'
   })
   const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' }, examine)
   expect(result.sentence).toContain('no check that should see it turned red (red were: identify.version)')
+})
+
+// Naive: a fault that is really there, seen by the right check, taken for the one that was to be put there.
+test('a control whose injection died proves nothing, whatever is red', async () => {
+  const examine = examination({
+    fault: () => {
+      throw new Error('signal: killed')
+    },
+    compare: () => ({ checks: [], tables: [{ ...TABLE, lost: 1 }], rest: [], bytes: 1 }),
+  })
+  const { result } = await drillIn(cloud, { negativeControl: 'row-deleted' }, examine)
+  expect(result.verdict).toBe('fail')
+  expect(result.sentence).toContain('it was never put into the copy')
+  expect(metric(METRICS.negativeControlRed)).toBe(0)
+})
+
+test('a control that turned the right stage red by another check is a failure of the verifier', async () => {
+  const examine = examination({
+    structure: () => ({ checks: [{ name: 'structure.settings', verdict: 'fail', detail: 'other' }] }),
+  })
+  const { result } = await drillIn(cloud, { negativeControl: 'index-dropped' }, examine)
+  expect(result.sentence).toContain('no check that should see it turned red (red were: structure.settings')
+})
+
+/** Answers as they are, without the check of this name. */
+function without<A extends { checks: readonly Check[] }>(answer: A, name: string): A {
+  return { ...answer, checks: answer.checks.filter(check => check.name !== name) }
+}
+
+// Naive: a verdict over the checks that came, which does not miss one that did not.
+test.each([
+  ['mark', 'mark.heartbeat'],
+  ['structure', 'structure.schema'],
+  ['plan', 'compare.own-writes'],
+] as const)('a drill whose %s answers without %s is unknown', async (task, name) => {
+  const other: Check = { name: 'mark.other', verdict: 'pass', detail: 'good' }
+  const examine = examination({
+    [task]: (request: never) => {
+      const answer = without(GOOD[task](request) as { checks: Check[] }, name)
+      return { ...answer, checks: [...answer.checks, other] }
+    },
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toMatch(/^Not known: objective\.complete: 1 of \d+ questions that a proof needs/)
+  expect(result.sentence).toContain(`were not answered: ${name}`)
+})
+
+test('a check that was skipped has proven nothing where skipping is no answer', async () => {
+  const examine = examination({
+    identify: request => {
+      const { checks } = GOOD.identify(request) as { checks: Check[] }
+      return { checks: checks.map(check => ({ ...check, verdict: 'skipped' as const })) }
+    },
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain('identify.system-identifier, identify.version')
+})
+
+test('assertions and warm queries are each missed by name', async () => {
+  const assertions = [
+    { name: 'orders', sql: 'select true' },
+    { name: 'sums', sql: 'select true' },
+  ]
+  const over = { assertions, warm: ['select 1'] }
+  const examine = examination({
+    assertions: () => ({
+      checks: ['orders', 'orders'].map(name => ({
+        name: `assertion.${name}`,
+        verdict: 'pass' as const,
+        detail: '',
+      })),
+    }),
+  })
+  const { result } = await drillIn(cloud, over, examine)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain('not answered: open.warm.1, assertion.sums')
+})
+
+test('a table that was planned and never came back leaves the comparison unknown', async () => {
+  const examine = examination({
+    plan: request => ({ ...(GOOD.plan(request) as ExamineAnswer<'plan'>), tables: 2 }),
+  })
+  const { result } = await drillIn(cloud, {}, examine)
+  expect(result.verdict).toBe('unknown')
+  expect(result.sentence).toContain('2 of 2 batches were compared to their end, and 1 of 2 tables')
 })
 
 test('a control that could not be put into the copy proves nothing', async () => {

@@ -6,6 +6,8 @@ type Answers = {
 }
 
 const good = (name: string): Check => ({ name, verdict: 'pass', detail: 'good' })
+/** Good answers to questions of one sort. */
+const goods = (of: string, names: string) => names.split(' ').map(name => good(`${of}.${name}`))
 const CUT = {
   seq: '41',
   at: '2026-11-20T14:03:59.300000Z',
@@ -48,17 +50,24 @@ export const MARK = {
 
 /** Answers of a copy that comes back. */
 export const GOOD: Required<Answers> = {
-  canaries: () => ({ checks: [good('canaries.committed')], target: '2026-11-20T14:03:50Z', canaries: [] }),
+  canaries: () => ({ checks: [good('canaries.planted')], target: '2026-11-20T14:03:50Z', canaries: [] }),
   mark: () => MARK,
   open: () => ({
-    checks: [good('open.answers')],
+    checks: [good('open.boundary')],
     boundary: { nextXid: '900', exact: true, timeline: 2 },
     firstQueryMs: 12,
     warmMs: 40,
     warmAt: new Date().toISOString(),
   }),
-  quarantine: () => ({ checks: [good('quarantine.slots')] }),
-  identify: () => ({ checks: [good('identify.system-identifier')] }),
+  quarantine: () => ({
+    checks: goods(
+      'quarantine',
+      'silenced workers subscriptions slots foreign-servers event-triggers strangers cron',
+    ),
+  }),
+  identify: () => ({
+    checks: goods('identify', 'system-identifier version writable timeline instance asked-time canaries'),
+  }),
   cut: () => ({
     checks: [good('cut.heartbeat')],
     cut: CUT,
@@ -68,10 +77,14 @@ export const GOOD: Required<Answers> = {
   }),
   structure: ({ after }) =>
     after === undefined
-      ? { checks: [good('structure.schema')], next: 'orders', schemaDigest: 'd'.repeat(64) }
-      : { checks: [good('structure.amcheck')] },
+      ? {
+          checks: goods('structure', 'schema valid sequences collations settings'),
+          next: 'orders',
+          schemaDigest: 'd'.repeat(64),
+        }
+      : { checks: goods('structure', 'amcheck checksums') },
   plan: () => ({
-    checks: [good('compare.planned')],
+    checks: goods('compare', 'plan own-writes'),
     batches: [[[0, 0, 100]], [[0, 100, null]]],
     tables: 1,
     bytes: 1_000_000,
