@@ -122,6 +122,14 @@ export function digestOf(evidence: unknown): string {
   return createHash('sha256').update(canonicalBytes(evidence)).digest('hex')
 }
 
+const TOKEN = /"(?:[^"\\]|\\.)*"|[^\s"]+/g
+
+/** JSON without its formatting: without blanks, each string escaped as JSON.stringify does it. */
+function plainly(text: string): string {
+  const tokens = text.match(TOKEN) ?? []
+  return tokens.map(token => (token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token)).join('')
+}
+
 /** @throws Refusal `NotEvidence` when the text is not a sealed record of this format; the hash is not judged here. */
 export function parseSealed(text: string): SealedEvidence {
   let value: unknown
@@ -130,8 +138,15 @@ export function parseSealed(text: string): SealedEvidence {
   } catch (cause) {
     throw new Refusal('NotEvidence', 'not JSON', 'give a file that holdfast wrote', { cause })
   }
+  if (plainly(text) !== JSON.stringify(value))
+    throw new Refusal(
+      'NotEvidence',
+      'its text says more than is signed: a key stands there twice, or a number is written otherwise',
+      'give the file as holdfast wrote it',
+    )
   const parsed = sealed.safeParse(value)
-  if (parsed.success) return parsed.data
+  // As it was read, since a schema's output leaves out what it does not know, such as a key called __proto__.
+  if (parsed.success) return value as SealedEvidence
   const first = parsed.error.issues[0]
   throw new Refusal(
     'NotEvidence',

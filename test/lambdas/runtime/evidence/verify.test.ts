@@ -130,6 +130,27 @@ test.each([
   expect(found.broken).toMatchObject({ broken: { why: 'unreadable' } })
 })
 
+// Naive: hashing what JSON.parse makes of a text. It takes the last of two equal keys and rounds numbers, unseen.
+test.each([
+  ['a key that stands there twice', '"verdict":"pass"', '"verdict":"fail","verdict":"pass"'],
+  ['a number with more digits than are signed', '"rpoSeconds":0.7', '"rpoSeconds":0.70000000000000000001'],
+  ['a number that is too large for one', '"coverage":1', '"coverage":1e0'],
+  ['a key that JavaScript hides', '"name":"compare.complete"', '"__proto__":{},"name":"compare.complete"'],
+])('%s makes the record unreadable or altered', (_what, said, lie) => {
+  const [first] = makeChain(keys, 1)
+  const text = JSON.stringify(first)
+  expect(text).toContain(said)
+  const found = verifyChain([{ name: 'a.json', text: text.replace(said, lie) }])
+  expect(found.verdict).toBe('fail')
+  expect(['unreadable', 'altered']).toContain(found.broken?.broken?.why)
+})
+
+test('letters that another program escaped are the same letters', () => {
+  const sealed = sealWith(keys, makeEvidence({ sentence: 'Größe "x" kehrt zurück' }))
+  const text = JSON.stringify(sealed, null, 4).replaceAll('ö', '\\u00f6')
+  expect(verifyChain([{ name: 'a.json', text }]).verdict).toBe('pass')
+})
+
 test('what an earlier build wrote still verifies', () => {
   const folder = join(import.meta.dirname, '../../../golden/evidence')
   const names = readdirSync(folder).filter(name => name.endsWith('.json'))
