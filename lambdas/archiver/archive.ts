@@ -35,8 +35,12 @@ export type ArchiveOptions = {
   readonly pause?: number
 }
 
-/** Values are stored as text: whatever the database's own settings are, they must read the same wherever they go. */
-const TEXT_FORM = `
+/**
+ * Values are stored as text: whatever the database's own settings are, they must read the same wherever they go.
+ * What the server decoded it keeps until it is sent: up to `work_mem` in memory, beyond it in a file.
+ */
+const READING = `
+set work_mem = '64MB';
 set timezone = 'UTC';
 set datestyle = 'ISO, YMD';
 set intervalstyle = 'postgres';
@@ -53,7 +57,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> 
   const { control } = options
   const { rows } = await control.query('select pg_catalog.pg_try_advisory_lock($1) as mine', [LOCK])
   if (rows[0].mine !== true) return nothing('busy')
-  for (const statement of TEXT_FORM.split(';')) await options.reader.query(statement)
+  for (const statement of READING.split(';')) await options.reader.query(statement)
   const identity = await identify(options)
   const state = await ensurePublications(control)
   const newest = await findNewest(options.destination, identity.systemIdentifier)
