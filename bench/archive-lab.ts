@@ -1,30 +1,26 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { archive } from '../lambdas/archiver/archive.ts'
 import type { ArchiverAnswer } from '../lambdas/archiver/request.ts'
 import type { Destination } from '../lambdas/archiver/upload.ts'
 import { listSegments, readHeader, type Stored } from '../lambdas/runtime/segment/store.ts'
 import { MIGRATIONS } from '../sql/migrations.ts'
-import { createIdentities, type Identity } from '../twin/iam/identities.ts'
 import type { Settings } from '../twin/postgres/settings.ts'
-import { createS3 } from '../twin/services/s3/service.ts'
-import { openCollection } from '../twin/state/collection.ts'
-import { startListener } from '../twin/wire/listener.ts'
 import { type Lab, openLab } from './lab.ts'
 
-/** A primary and a bucket of the twin, in this process. */
+/** A primary, and a bucket of the twin. */
 export type ArchiveLab = {
   readonly lab: Lab
   readonly destination: Destination
+  /** Leaves what was archived so far behind, and goes on in an empty bucket. */
+  readonly empty: () => Promise<void>
   /** One run of the archiver. */
   readonly run: (seconds?: number, pause?: number) => Promise<ArchiverAnswer>
   readonly segments: () => Promise<readonly (Stored & { modified: Date | undefined })[]>
   readonly close: () => Promise<void>
 }
-
-const BUCKET = 'segments'
 
 export async function openArchiveLab(settings: Settings = {}): Promise<ArchiveLab> {
   const lab = await openLab(18, { shared_buffers: '256MB', max_wal_size: '8GB', ...settings })
@@ -34,10 +30,23 @@ export async function openArchiveLab(settings: Settings = {}): Promise<ArchiveLa
   await master.query("select from holdfast.set_archive_tables(array['public.*'])")
   await master.end()
   const store = await openStore()
-  const destination = { s3: store.s3, bucket: BUCKET, retention: 60 }
+  const destination: { -readonly [K in keyof Destination]: Destination[K] } = {
+    s3: store.s3,
+    bucket: '',
+    retention: 60,
+  }
+  let buckets = 0
+  const empty = async () => {
+    destination.bucket = `segments-${++buckets}`
+    await store.s3.send(
+      new CreateBucketCommand({ Bucket: destination.bucket, ObjectLockEnabledForBucket: true }),
+    )
+  }
+  await empty()
   return {
     lab,
     destination,
+    empty,
     run: async (seconds = 0, pause = 50) => {
       const control = await lab.primary.connect('holdfast_archiver')
       const reader = await lab.primary.connect('holdfast_archiver')
@@ -62,53 +71,25 @@ export async function openArchiveLab(settings: Settings = {}): Promise<ArchiveLa
   }
 }
 
+/** The S3 in a process of its own, as S3 is: what it costs is not the archiver's. */
 async function openStore() {
-  const dir = mkdtempSync(join(tmpdir(), 'holdfast-bench-s3-'))
-  const account = '111122223333'
-  const service = createS3({
-    account,
-    clock: () => Date.now(),
-    open: name => openCollection(join(dir, 'state', `${name}.json`)),
-    dir,
-    findKey: (reference, region) => ({
-      arn: `arn:aws:kms:${region}:${account}:key/${reference}`,
-      context: {},
-      assertUsable: () => {},
-    }),
-    may: () => true,
-    allowsRole: () => true,
-  })
-  const kept = new Map<string, Identity>()
-  const identities = createIdentities({
-    account,
-    store: {
-      get: key => kept.get(key),
-      set: (key, value) => kept.set(key, value),
-      values: () => [...kept.values()],
-    },
-  })
-  const listener = await startListener({
-    services: [service.service],
-    account,
-    identities,
-    authorize: () => {},
-    onBug: error => console.error(error),
-  })
-  const root = identities.root()
+  const child = fork(new URL('./archive-store.ts', import.meta.url))
+  const [told] = (await once(child, 'message')) as [
+    { url: string; credentials: { accessKeyId: string; secretAccessKey: string } },
+  ]
   const s3 = new S3Client({
-    endpoint: listener.url,
+    endpoint: told.url,
     region: 'eu-west-1',
     forcePathStyle: true,
-    credentials: { accessKeyId: root.principal.accessKeyId, secretAccessKey: root.secretAccessKey },
+    credentials: told.credentials,
   })
-  await s3.send(new CreateBucketCommand({ Bucket: BUCKET, ObjectLockEnabledForBucket: true }))
   return {
     s3,
     close: async () => {
       s3.destroy()
-      await listener.close()
-      service.close()
-      rmSync(dir, { recursive: true, force: true })
+      const ended = once(child, 'exit')
+      child.disconnect()
+      await ended
     },
   }
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import { readProcesses } from '../twin/postgres/processes.ts'
 import { type ArchiveLab, openArchiveLab } from './archive-lab.ts'
 
 /**
@@ -11,6 +12,7 @@ import { type ArchiveLab, openArchiveLab } from './archive-lab.ts'
 const { values } = parseArgs({
   options: {
     transactions: { type: 'string', default: '200000' },
+    rounds: { type: 'string', default: '7' },
     rows: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '20' },
@@ -55,40 +57,96 @@ const position = async (lab: ArchiveLab) =>
     ).at,
   )
 
-/** A backlog: decoded alone, by pg_recvlogical, and archived. */
+/** Moves the slot back to where its copy stayed, so that the same backlog can be archived again. */
+async function rewind(lab: ArchiveLab): Promise<void> {
+  await lab.lab.primary.run("select pg_drop_replication_slot('holdfast_archive')")
+  await lab.lab.primary.run("select pg_copy_logical_replication_slot('bench_start', 'holdfast_archive')")
+}
+
+/** One backlog, round by round decoded alone and archived into an empty bucket: what disturbs one disturbs both. */
 async function measureBacklog(lab: ArchiveLab, statement: string): Promise<Row> {
   await lab.run()
+  await lab.lab.primary.run("select pg_copy_logical_replication_slot('holdfast_archive', 'bench_start')")
   const before = await position(lab)
-  const known = (await lab.segments()).length
   await asMaster(lab, statement)
   const wal = (await position(lab)) - before
-  const alone = await timed(() => lab.lab.primary.one<{ n: number }>(PEEK))
-  const client = await streamWithClient(lab)
+  const alone: Spent[] = []
+  const archived: Spent[] = []
+  const client: number[] = []
+  let messages = 0
   let most = 0
-  const rest = process.memoryUsage.rss()
-  const watch = setInterval(() => {
-    most = Math.max(most, process.memoryUsage.rss() - rest)
-  }, 10)
-  const archived = await timed(() => lab.run())
-  clearInterval(watch)
-  const stored = (await lab.segments()).slice(known)
+  for (let round = 0; round < Number(values.rounds); round++) {
+    await rewind(lab)
+    alone.push(
+      await spent(lab, async () => {
+        messages = Number((await lab.lab.primary.one<{ n: number }>(PEEK)).n)
+      }),
+    )
+    if (round < CLIENT_ROUNDS) client.push(...(await streamWithClient(lab)))
+    await lab.empty()
+    const rest = process.memoryUsage.rss()
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage.rss() - rest)
+    }, 10)
+    archived.push(await spent(lab, () => lab.run()))
+    clearInterval(watch)
+  }
+  await lab.lab.primary.run("select pg_drop_replication_slot('bench_start')")
+  const stored = (await lab.segments()).filter(({ header }) => header.kind === 'changes')
   const bytes = stored.reduce((sum, segment) => sum + segment.objectBytes, 0)
-  const messages = Number(alone.value.n)
+  const shares = archived.map(({ seconds }, round) => (alone[round]?.seconds ?? 0) / seconds)
   return {
     messages,
-    'messages/s, decoding alone': messages / alone.seconds,
-    'messages/s, archived': messages / archived.seconds,
-    'of decoding alone': alone.seconds / archived.seconds,
-    ...(client !== undefined && { 'messages/s, pg_recvlogical': messages / client }),
+    rounds: shares.length,
+    'messages/s, decoding alone': messages / median(alone.map(({ seconds }) => seconds)),
+    'messages/s, archived': messages / median(archived.map(({ seconds }) => seconds)),
+    'of decoding alone, median': median(shares),
+    'of decoding alone, least': Math.min(...shares),
+    'of decoding alone, most': Math.max(...shares),
+    'decoding alone, processor s': median(alone.map(({ server }) => server)),
+    'archived, server processor s': median(archived.map(({ server }) => server)),
+    'archived, archiver processor s': median(archived.map(({ here }) => here)),
+    ...(client.length > 0 && { 'messages/s, pg_recvlogical': messages / median(client) }),
     'MB of log': wal / 1e6,
     'bytes in S3 a byte of log': bytes / wal,
     segments: stored.length,
-    'MB of memory, with the S3': most / 1e6,
+    'MB of memory': most / 1e6,
   }
 }
 
-/** Seconds that pg_recvlogical and gzip take; undefined where it is not installed. The slot stays where it is. */
-async function streamWithClient(lab: ArchiveLab): Promise<number | undefined> {
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
+
+type Spent = { readonly seconds: number; readonly server: number; readonly here: number }
+
+/** Seconds by the clock, and of the processors: the server's (with the sessions that ended) and this process's. */
+async function spent(lab: ArchiveLab, work: () => Promise<unknown>): Promise<Spent> {
+  const server = serverSeconds(lab)
+  const here = process.cpuUsage()
+  const { seconds } = await timed(work)
+  const { user, system } = process.cpuUsage(here)
+  return { seconds, server: serverSeconds(lab) - server, here: (user + system) / 1e6 }
+}
+
+/** Clock ticks of /proc: USER_HZ, which Linux keeps at 100 for every program. */
+const TICKS_PER_SECOND = 100
+
+/** Processor seconds of the server since it was started, sessions that ended included. Only Linux tells. */
+function serverSeconds(lab: ArchiveLab): number {
+  const postmaster = lab.lab.primary.cluster.pid
+  const ticks = readProcesses((pid, fields) => {
+    const own = Number(fields[11]) + Number(fields[12])
+    if (pid === postmaster) return [own + Number(fields[13]) + Number(fields[14])]
+    return Number(fields[1]) === postmaster ? [own] : []
+  })
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND
+}
+
+/** Rounds in which pg_recvlogical reads the backlog too: it is slow, and only a comparison. */
+const CLIENT_ROUNDS = 3
+
+/** Seconds that pg_recvlogical and gzip take; none where it is not installed. The slot stays where it is. */
+async function streamWithClient(lab: ArchiveLab): Promise<readonly number[]> {
   const { socket, port } = lab.lab.primary.cluster
   const { at } = await lab.lab.primary.one<{ at: string }>('select pg_current_wal_flush_lsn()::text as at')
   await lab.lab.primary.run("select pg_copy_logical_replication_slot('holdfast_archive', 'bench')")
@@ -102,7 +160,7 @@ async function streamWithClient(lab: ArchiveLab): Promise<number | undefined> {
       const [code] = await once(child, 'exit')
       return code as number
     })
-    return value === 0 ? seconds : undefined
+    return value === 0 ? [seconds] : []
   } finally {
     await lab.lab.primary.run("select pg_drop_replication_slot('bench')")
   }
