@@ -36,6 +36,16 @@ export type ArchiveOptions = {
 }
 
 /**
+ * The server lets go of a client that vanished without a word within half a minute. Its own patience is minutes to
+ * hours, in which every other run would find the slot taken.
+ */
+const LETTING_GO = `
+set tcp_keepalives_idle = 10;
+set tcp_keepalives_interval = 5;
+set tcp_keepalives_count = 3;
+set tcp_user_timeout = 30000`
+
+/**
  * Values are stored as text: whatever the database's own settings are, they must read the same wherever they go.
  * What the server decoded it keeps until it is sent: up to `work_mem` in memory, beyond it in a file.
  */
@@ -55,8 +65,10 @@ set lc_monetary = 'C'`
  */
 export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> {
   const { control } = options
+  await control.query(LETTING_GO)
   const { rows } = await control.query('select pg_catalog.pg_try_advisory_lock($1) as mine', [LOCK])
   if (rows[0].mine !== true) return nothing('busy')
+  await options.reader.query(LETTING_GO)
   for (const statement of READING.split(';')) await options.reader.query(statement)
   const identity = await identify(options)
   const state = await ensurePublications(control)

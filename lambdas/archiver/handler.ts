@@ -1,13 +1,13 @@
-import { S3Client } from '@aws-sdk/client-s3'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { publish } from '../runtime/metrics.ts'
 import { archive } from './archive.ts'
+import { openS3 } from './bucket.ts'
 import { measure } from './measure.ts'
 import { ENV } from './names.ts'
 import { type ArchiverAnswer, parseArchiverRequest } from './request.ts'
 
-const s3 = new S3Client({})
+const s3 = openS3()
 
 /** Archives what was committed since the last run, follows the stream for most of a minute, and says how far it is. */
 export async function handler(event: unknown): Promise<ArchiverAnswer> {

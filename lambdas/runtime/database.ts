@@ -39,6 +39,9 @@ export async function connect(login: Login, options: ConnectOptions): Promise<pg
     statement_timeout: options.statementTimeout,
     ...(options.pipeline && { pipeline: true }),
     connectionTimeoutMillis: options.connectTimeout ?? 15_000,
+    // A host that is gone, as after a failover, says nothing: a statement that takes minutes must not wait for it.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
     ...(options.queryTimeout !== undefined && { query_timeout: options.queryTimeout }),
   })
   // An idle connection that the server closes must not end the process: the next query reports it.
