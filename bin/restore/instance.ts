@@ -6,6 +6,7 @@ import {
   RestoreDBInstanceFromDBSnapshotCommand,
   RestoreDBInstanceToPointInTimeCommand,
 } from '@aws-sdk/client-rds'
+import { USABLE } from '../../lambdas/restore-drill/copy.ts'
 import { TAGS } from '../../lambdas/restore-drill/names.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Check } from '../../lambdas/runtime/verdict.ts'
@@ -68,7 +69,7 @@ function tagsOf(tags: Readonly<Record<string, string>>): Record<string, string> 
   return Object.fromEntries(kept)
 }
 
-/** Waits until the instance is available. @throws Refusal `RestoreBroken`, `RestoreStuck` */
+/** Waits until the instance can be used. @throws Refusal `RestoreBroken`, `RestoreStuck` */
 export async function waitUntilAvailable(
   rds: RDSClient,
   identifier: string,
@@ -80,7 +81,7 @@ export async function waitUntilAvailable(
   for (;;) {
     const found = await readInstance(rds, identifier)
     const status = found?.DBInstanceStatus ?? 'not there yet'
-    if (found && status === 'available' && found.Endpoint?.Address && settled(found)) return found
+    if (found && USABLE.has(status) && found.Endpoint?.Address && settled(found)) return found
     if (BROKEN.test(status))
       throw new Refusal(
         'RestoreBroken',

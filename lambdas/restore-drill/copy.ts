@@ -50,6 +50,16 @@ export type Instance = {
   readonly tags: Readonly<Record<string, string>>
 }
 
+/**
+ * Statuses in which a restored instance can be used. RDS may leave it in `storage-initialization` for hours, while
+ * its blocks come from S3: it answers, and reads what has not come yet more slowly.
+ */
+export const USABLE: ReadonlySet<string> = new Set([
+  'available',
+  'storage-initialization',
+  'storage-optimization',
+])
+
 /** The copy's identifier: the same at every replay, so that asking twice restores once. */
 export function copyIdentifier(name: string, id: string): string {
   const identifier = `${COPY_PREFIX}${name}-${id}`
@@ -160,15 +170,24 @@ function tagsOf(drill: Drill, expires: string): Tag[] {
   ]
 }
 
-/** Replaces production's master password, which the copy came with, by one that nobody keeps. */
-export async function forgetPassword(drill: Drill): Promise<void> {
-  await drill.clients.rds.send(
-    new ModifyDBInstanceCommand({
-      DBInstanceIdentifier: drill.copy,
-      MasterUserPassword: randomBytes(32).toString('base64url'),
-      ApplyImmediately: true,
-    }),
-  )
+/**
+ * Replaces production's master password, which the copy came with, by one that nobody keeps. False when RDS takes no
+ * change of the copy now: right after a restore it may still be busy with it by itself.
+ */
+export async function forgetPassword(drill: Drill): Promise<boolean> {
+  try {
+    await drill.clients.rds.send(
+      new ModifyDBInstanceCommand({
+        DBInstanceIdentifier: drill.copy,
+        MasterUserPassword: randomBytes(32).toString('base64url'),
+        ApplyImmediately: true,
+      }),
+    )
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name.startsWith('InvalidDBInstanceState')) return false
+    throw error
+  }
 }
 
 /** Deletes the copy; true when there was one. Refuses anything that is not this drill's own. */

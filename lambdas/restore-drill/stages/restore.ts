@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../examine/request.ts'
 import type { Check } from '../../runtime/verdict.ts'
-import { describe, forgetPassword, type Instance, type Origin, requestRestore } from '../copy.ts'
+import { describe, forgetPassword, type Instance, type Origin, requestRestore, USABLE } from '../copy.ts'
 import { TAGS } from '../names.ts'
 import type { DrillRequest } from '../request.ts'
 import type { Drill } from '../setting.ts'
@@ -90,7 +90,7 @@ type Arrival =
 async function waitForCopy(stage: Stage, drill: Drill, deadline: number): Promise<Arrival> {
   const waited = await stage.until('available', `waiting for ${drill.copy}`, {
     look: () => describe(drill.clients.rds, drill.copy),
-    settled: found => found === null || found.status === 'available' || BROKEN.has(found.status),
+    settled: found => found === null || USABLE.has(found.status) || BROKEN.has(found.status),
     forSeconds: deadline,
     everySeconds: drill.setting.pollSeconds,
   })
@@ -100,7 +100,7 @@ async function waitForCopy(stage: Stage, drill: Drill, deadline: number): Promis
       broken: `the restore is stuck: ${drill.copy} is still ${value?.status ?? 'unseen'} after ${deadline} s${trouble === undefined ? '' : ` (${trouble})`}`,
     }
   if (value === null) return { broken: `the restore failed: ${drill.copy} is gone` }
-  if (value.status !== 'available') return { broken: `the restore failed: ${drill.copy} is ${value.status}` }
+  if (!USABLE.has(value.status)) return { broken: `the restore failed: ${drill.copy} is ${value.status}` }
   return { instance: value, at, broken: null }
 }
 
@@ -110,18 +110,26 @@ async function rotatePassword(
   arrived: Instance,
   deadline: number,
 ): Promise<Instance> {
-  await stage.once('password', `changing the master password of ${drill.copy}`, () => forgetPassword(drill))
+  const asked = await stage.until('password', `changing the master password of ${drill.copy}`, {
+    look: () => forgetPassword(drill),
+    settled: taken => taken,
+    forSeconds: deadline,
+    everySeconds: drill.setting.pollSeconds,
+  })
+  if (!asked.settled) throw keptPassword(drill, deadline, asked.trouble ?? 'RDS takes no change of it')
   const waited = await stage.until('password-changed', `waiting for the password of ${drill.copy}`, {
     look: () => describe(drill.clients.rds, drill.copy),
-    settled: found => found !== null && found.status === 'available' && !found.pendingPassword,
+    settled: found => found !== null && USABLE.has(found.status) && !found.pendingPassword,
     forSeconds: deadline,
     everySeconds: drill.setting.pollSeconds,
   })
   if (!waited.settled || waited.value === null)
-    throw new Error(
-      `the master password of ${drill.copy} is still production's after ${deadline} s: it is ${waited.value?.status ?? arrived.status}`,
-    )
+    throw keptPassword(drill, deadline, `it is ${waited.value?.status ?? arrived.status}`)
   return waited.value
+}
+
+function keptPassword({ copy }: Drill, deadline: number, why: string): Error {
+  return new Error(`the master password of ${copy} is still production's after ${deadline} s: ${why}`)
 }
 
 /** What the copy must be: anything that RDS filled in by itself is a failure. */

@@ -14,7 +14,11 @@ import { listenerWith } from '../../support/wire.ts'
 type Made = Partial<DBInstance>
 
 /** What a restored copy does, look by look: the last status stays. */
-export type Behaviour = { statuses: string[]; defaults: boolean }
+export type Behaviour = {
+  statuses: string[]
+  defaults: boolean /** Changes that RDS refuses. */
+  busy: number
+}
 
 /**
  * RDS, S3 and KMS as far as a drill's orchestration can tell them apart from the real ones, on the twin's wire:
@@ -23,7 +27,7 @@ export type Behaviour = { statuses: string[]; defaults: boolean }
 export async function openCloud() {
   const instances = new Map<string, Made>()
   const objects = new Map<string, Buffer>()
-  const behaviour: Behaviour = { statuses: ['creating', 'available'], defaults: false }
+  const behaviour: Behaviour = { statuses: ['creating', 'available'], defaults: false, busy: 0 }
   const deleted: string[] = []
   const faults = createFaults()
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -159,9 +163,11 @@ function rdsService(instances: Map<string, Made>, behaviour: Behaviour, deleted:
       DescribeDBSnapshots: operation(() => ({ DBSnapshots: [] })),
       RestoreDBInstanceToPointInTime: restore,
       RestoreDBInstanceFromDBSnapshot: restore,
-      ModifyDBInstance: operation(({ DBInstanceIdentifier: name }: { DBInstanceIdentifier: string }) => ({
-        DBInstance: find(name),
-      })),
+      ModifyDBInstance: operation(({ DBInstanceIdentifier: name }: { DBInstanceIdentifier: string }) => {
+        if (behaviour.busy-- > 0)
+          throw new WireError('InvalidDBInstanceState', 'Database instance is not in available state.')
+        return { DBInstance: find(name) }
+      }),
       DeleteDBInstance: operation(({ DBInstanceIdentifier: name }: { DBInstanceIdentifier: string }) => {
         const found = find(name)
         deleted.push(name)

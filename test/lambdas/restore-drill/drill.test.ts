@@ -115,6 +115,28 @@ test('a stuck restore fails in time and its copy is destroyed', async () => {
   expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
 })
 
+test('a copy is used while its blocks still come from S3', async () => {
+  cloud.behaviour.statuses = ['creating', 'storage-initialization']
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('pass')
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
+test('the master password is changed once RDS takes a change of the copy', async () => {
+  cloud.behaviour.busy = 2
+  const { result, evidence } = await drillIn(cloud)
+  expect(result.verdict).toBe('pass')
+  expect(evidence?.calls.filter(call => call.operation === 'ModifyDBInstance')).toHaveLength(3)
+})
+
+test('a copy that keeps production’s master password is destroyed', async () => {
+  cloud.behaviour.busy = Number.POSITIVE_INFINITY
+  const { result } = await drillIn(cloud, { restoreSeconds: 2 })
+  expect(result.verdict).not.toBe('pass')
+  expect(result.sentence).toMatch(/master password of drill-shop-prod-\w+ is still production's after 2 s/)
+  expect([...cloud.instances.keys()]).toEqual(['shop-prod'])
+})
+
 test('a failed restore fails with its status and its copy is destroyed', async () => {
   cloud.behaviour.statuses = ['creating', 'incompatible-restore']
   const { result } = await drillIn(cloud)

@@ -6,6 +6,7 @@ import {
   CreateDBInstanceReadReplicaCommand,
   CreateDBParameterGroupCommand,
   DeleteDBInstanceCommand,
+  ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
   PromoteReadReplicaCommand,
   RestoreDBInstanceToPointInTimeCommand,
@@ -88,6 +89,37 @@ test('a restore that is made to fail ends as incompatible-restore, and the next 
   await restore('lucky')
   expect(await statusOf('lucky')).toBe('available')
   await remove('lucky')
+})
+
+test('what was restored serves and takes changes while its blocks still come', async () => {
+  await untilRestorable()
+  faults().holdBlocks(true)
+  try {
+    await restore('slow')
+    const early = await until(async () => {
+      const { DBInstanceStatus } = await describe(target.rds(), 'slow')
+      return DBInstanceStatus !== 'creating' && DBInstanceStatus
+    })
+    expect(early).toBe('storage-initialization')
+    const MasterUserPassword = 'another-password'
+    await target
+      .rds()
+      .send(
+        new ModifyDBInstanceCommand({
+          DBInstanceIdentifier: 'slow',
+          MasterUserPassword,
+          ApplyImmediately: true,
+        }),
+      )
+    await until(async () => {
+      const slow = await describe(target.rds(), 'slow')
+      return slow.PendingModifiedValues?.MasterUserPassword === undefined && slow.DBInstanceStatus === early
+    })
+  } finally {
+    faults().holdBlocks(false)
+  }
+  expect(await statusOf('slow')).toBe('available')
+  await remove('slow')
 })
 
 test('an instance that fails in its making leaves no server behind', async () => {

@@ -50,6 +50,8 @@ export function goOn(rds: Pick<Rds, 'behind' | 'log'>, what: string, work: () =>
 export type RdsFaults = {
   /** Milliseconds that each restore waits before it begins. */
   restoreDelay: number
+  /** Whether what is restored stays in `storage-initialization`: it serves while its blocks still come. */
+  slowBlocks: boolean
   /** The next restores that end as `incompatible-restore`. */
   failRestores: number
   readonly lostRegions: Set<string>

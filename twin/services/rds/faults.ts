@@ -33,6 +33,8 @@ export type RdsFaultHooks = {
   readonly fillDisk: (at: At & { gib: number }) => string
   /** Milliseconds that every restore waits before it begins, until set to 0. */
   readonly delayRestores: (ms: number) => void
+  /** What is restored from now on serves in `storage-initialization`, until this is taken back. */
+  readonly holdBlocks: (isHeld: boolean) => void
   /** The next `count` restores end as `incompatible-restore`. */
   readonly failRestores: (count: number) => void
   /** Nothing in the region answers any more; its PostgreSQL dies where it stands. */
@@ -98,6 +100,14 @@ export function createFaultHooks(rds: Rds): RdsFaultHooks {
     },
     delayRestores: ms => {
       rds.faults.restoreDelay = ms
+    },
+    holdBlocks: isHeld => {
+      rds.faults.slowBlocks = isHeld
+      if (isHeld) return
+      for (const { resourceId } of rds.instances.values())
+        update(rds, resourceId, ({ status }) =>
+          status === 'storage-initialization' ? { status: 'available' } : {},
+        )
     },
     failRestores: count => {
       rds.faults.failRestores = count

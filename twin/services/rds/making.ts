@@ -217,7 +217,8 @@ export function recordNew(
 export type Maker = (record: InstanceRecord) => Promise<Cluster>
 
 /**
- * Makes the files in the background and opens the instance: creating → (backing-up) → available. A maker that fails
+ * Makes the files in the background and opens the instance: creating → (backing-up) → available, or, where blocks are
+ * held back from what is restored, `storage-initialization`. A maker that fails
  * leaves `failed`, or the status that `onFailure` says.
  */
 export function make(
@@ -247,7 +248,9 @@ export function make(
         update(rds, resourceId, () => ({ status: 'backing-up' }))
         await takeBase(rds, resourceId)
       }
-      update(rds, resourceId, ({ status }) => (status === 'deleting' ? {} : { status: 'available' }))
+      const isSlow = end.category === 'restoration' && rds.faults.slowBlocks
+      const made = isSlow ? 'storage-initialization' : 'available'
+      update(rds, resourceId, ({ status }) => (status === 'deleting' ? {} : { status: made }))
     },
     error => {
       update(rds, resourceId, ({ status }) =>

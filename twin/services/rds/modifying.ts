@@ -25,7 +25,14 @@ const BEFORE_MODIFYING_MS = 150
 type Pending = rdsTypes.PendingModifiedValues
 
 function check(rds: Rds, record: InstanceRecord, input: Input): void {
-  demandStatus(record, 'available', 'storage-optimization', 'incompatible-parameters', 'stopped')
+  demandStatus(
+    record,
+    'available',
+    'storage-initialization',
+    'storage-optimization',
+    'incompatible-parameters',
+    'stopped',
+  )
   if (input.BackupRetentionPeriod !== undefined) checkRetention(input.BackupRetentionPeriod)
   if (input.PreferredBackupWindow !== undefined) checkBackupWindow(input.PreferredBackupWindow)
   if (input.PreferredMaintenanceWindow !== undefined) checkMaintenanceWindow(input.PreferredMaintenanceWindow)
@@ -178,6 +185,7 @@ export async function modifyInstance(rds: Rds, input: Input, call: Call): Promis
 
 function changePassword(rds: Rds, record: InstanceRecord, password: string): Promise<void> {
   return rds.hosts.enqueue(record.resourceId, async () => {
+    const before = findByResourceId(rds, record.resourceId)?.status ?? 'available'
     update(rds, record.resourceId, () => ({ status: 'resetting-master-credentials' }))
     try {
       await setPassword(rds.hosts.cluster(record.resourceId), record.shown.MasterUsername ?? '', password)
@@ -185,7 +193,9 @@ function changePassword(rds: Rds, record: InstanceRecord, password: string): Pro
     } finally {
       update(rds, record.resourceId, ({ status, pending: { MasterUserPassword: _, ...pending } }) => ({
         pending,
-        ...(status === 'deleting' ? {} : { status: 'available' }),
+        ...(status === 'deleting'
+          ? {}
+          : { status: before === 'storage-initialization' ? before : 'available' }),
       }))
     }
   })

@@ -44,7 +44,7 @@ export function createRds(options: RdsOptions): TwinRds {
     if (name !== '') own(join(options.root, name))
   }
   makePrivateFolder(join(options.root, 'clusters'))
-  const faults: RdsFaults = { restoreDelay: 0, failRestores: 0, lostRegions: new Set() }
+  const faults: RdsFaults = { restoreDelay: 0, slowBlocks: false, failRestores: 0, lostRegions: new Set() }
   const rds: Rds = {
     options,
     now: options.clock ?? Date.now,
