@@ -65,10 +65,19 @@ const database = z.strictObject({
   parameters: z.record(z.string(), z.string()).default({}),
 })
 
+const zoneLetters = z.string().regex(/^[a-z]{2,3}$/, 'want the letters of two or three zones, such as "bcd"')
+
 const network = z.strictObject({
   cidr: z.string(),
   standbyCidr: z.string(),
   zones: z.number().int().min(2).max(3).default(3),
+  /**
+   * Their letters at home, such as "bcd", where the first ones will not do: which zone a letter means differs by
+   * account, and some zones lack classes, proxies or endpoints. The databases stay where these are: decide once.
+   */
+  zoneLetters: zoneLetters.optional(),
+  /** The same in the standby region. */
+  standbyZoneLetters: zoneLetters.optional(),
   /** For the services' private subnets; Holdfast itself needs none. */
   natGateways: z.number().int().min(0).max(3).default(0),
 })

@@ -11,7 +11,9 @@ export class RegionStack extends Stack {
 
   constructor(scope: Construct, id: string, config: EnvironmentConfig, region: string) {
     super(scope, id, { env: { account: config.account, region }, terminationProtection: true })
-    const letters = ZONE_LETTERS[region] ?? 'abc'
+    const { zoneLetters, standbyZoneLetters } = config.network
+    const chosen = region === config.region ? zoneLetters : standbyZoneLetters
+    const letters = chosen ?? ZONE_LETTERS[region] ?? 'abc'
     this.#zones = [...letters.slice(0, config.network.zones)].map(letter => `${region}${letter}`)
   }
 

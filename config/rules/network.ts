@@ -135,6 +135,18 @@ const mustHaveZoneForGateway: Rule = ({ network }): Fault[] =>
     `use at most ${network.zones}`,
   )
 
+const mustNameItsZones: Rule = ({ network }) =>
+  (['zoneLetters', 'standbyZoneLetters'] as const).flatMap(key => {
+    const letters = network[key]
+    return when(
+      letters !== undefined && (new Set(letters).size !== letters.length || letters.length !== network.zones),
+      `network.${key}`,
+      letters,
+      `there are ${network.zones} zones, each with a letter of its own`,
+      `write ${network.zones} different letters, such as "${'bcd'.slice(0, network.zones)}"`,
+    )
+  })
+
 function contains(outer: Range, inner: Range): boolean {
   return inner.first >= outer.first && inner.first + inner.size <= outer.first + outer.size
 }
@@ -151,4 +163,5 @@ export const NETWORK: readonly Rule[] = [
   mustBeTwoRegions,
   mustShareAPartition,
   mustHaveZoneForGateway,
+  mustNameItsZones,
 ]

@@ -59,11 +59,17 @@ test('tells an unknown key, and the keys that are known there', () => {
 })
 
 test.each([
-  ['ZONES', 'remove it, or write one of: cidr, standbyCidr, zones, natGateways'],
+  [
+    'ZONES',
+    'remove it, or write one of: cidr, standbyCidr, zones, zoneLetters, standbyZoneLetters, natGateways',
+  ],
   ['nat', 'did you mean "natGateways"?'],
   ['zoens', 'did you mean "zones"?'],
-  ['zone', 'did you mean "zones"?'],
-  ['znsx', 'remove it, or write one of: cidr, standbyCidr, zones, natGateways'],
+  ['zone', 'did you mean "zones" or "zoneLetters"?'],
+  [
+    'znsx',
+    'remove it, or write one of: cidr, standbyCidr, zones, zoneLetters, standbyZoneLetters, natGateways',
+  ],
 ])('tells what an unknown key may have been meant to be: network.%s', (key, hint) => {
   expect(faultsOf({ network: { [key]: 1 } })).toEqual([
     expect.objectContaining({ path: `network.${key}`, hint }),

@@ -6,8 +6,11 @@ import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { loadEnvironment } from '../../config/environments.ts'
+import { parseConfig } from '../../config/parse.ts'
 import { parseCidr } from '../../config/rules/network.ts'
 import { Network } from '../../lib/network.ts'
+import { RegionStack } from '../../lib/region-stack.ts'
+import { draft } from '../config/draft.ts'
 import { assembly } from '../support/assembly.ts'
 
 const prod = await assembly('prod')
@@ -167,4 +170,14 @@ describe('a network with NAT gateways', () => {
         expect(parseCidr(range)?.prefix).toBeLessThanOrEqual(28)
     }
   })
+})
+
+test.each([
+  [{ zones: 3 }, ['us-east-1a', 'us-east-1b', 'us-east-1c'], ['us-west-2a', 'us-west-2b', 'us-west-2c']],
+  [{ zones: 2, zoneLetters: 'bd' }, ['us-east-1b', 'us-east-1d'], ['us-west-2a', 'us-west-2b']],
+  [{ zones: 2, standbyZoneLetters: 'cb' }, ['us-east-1a', 'us-east-1b'], ['us-west-2c', 'us-west-2b']],
+])('lies in the zones that the environment names: %j', (network, home, standby) => {
+  const config = parseConfig(draft({ network }))
+  const zones = (region: string) => new RegionStack(new App(), 'stack', config, region).availabilityZones
+  expect([zones('us-east-1'), zones('us-west-2')]).toEqual([home, standby])
 })

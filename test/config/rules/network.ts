@@ -92,4 +92,18 @@ export const NETWORK: readonly Case[] = [
     'network.natGateways',
     /more NAT gateways/,
   ],
+  [
+    'refuses more letters than zones',
+    { network: { zones: 2, zoneLetters: 'bcd' } },
+    { network: { zones: 3, zoneLetters: 'bcd' } },
+    'network.zoneLetters',
+    /there are 2 zones/,
+  ],
+  [
+    'refuses one letter for two zones',
+    { network: { zones: 3, standbyZoneLetters: 'bcb' } },
+    { network: { zones: 3, standbyZoneLetters: 'bca' } },
+    'network.standbyZoneLetters',
+    /a letter of its own/,
+  ],
 ]
