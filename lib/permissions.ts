@@ -9,7 +9,14 @@ import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
 import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
 import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
-import { bucketArn, connectArn, parameterGroup, productionIdentifiers, rdsArn } from './names.ts'
+import {
+  bucketArn,
+  connectArn,
+  ENVIRONMENT_TAG,
+  parameterGroup,
+  productionIdentifiers,
+  rdsArn,
+} from './names.ts'
 
 const TAGGING = 'rds:AddTagsToResource'
 
@@ -150,9 +157,13 @@ export function restoreDrillMay(place: DrillPlace): iam.PolicyStatement[] {
     allow(DRILL.look, ['*'], { StringEquals: { 'aws:RequestedRegion': [region] } }),
     // The tag is asked of what is made, not of what it is made from: what a restore reads is tagged by nobody's request.
     allow(restoring, restoreResources(place)),
+    // By the tag that it has while it is there: as what is to be made, its name would be allowed once it is gone.
+    allow(['rds:RestoreDBInstanceToPointInTime'], [rdsArn(config, region, 'db', config.name)], {
+      StringEquals: { [`aws:ResourceTag/${ENVIRONMENT_TAG}`]: config.name },
+    }),
     // Whatever a snapshot is called, the tag that it took over from its instance says whose it is.
     allow(['rds:RestoreDBInstanceFromDBSnapshot'], [rdsArn(config, region, 'snapshot', '*')], {
-      StringEquals: { 'aws:ResourceTag/holdfast:environment': config.name },
+      StringEquals: { [`aws:ResourceTag/${ENVIRONMENT_TAG}`]: config.name },
     }),
     allow(restoring, [copies], requestTag),
     allow([TAGGING], [copies], requestTag),
@@ -201,7 +212,6 @@ function restoreResources(place: Place): string[] {
   const { config, region } = place
   const { name } = config
   return [
-    rdsArn(config, region, 'db', name),
     rdsArn(config, region, 'pg', parameterGroup(config, 'drill')),
     rdsArn(config, region, 'subgrp', name),
     rdsArn(config, region, 'og', 'default:*'),

@@ -32,12 +32,9 @@ describe('restore-drill', () => {
   const may = judgeOf(home, 'RestoreDrill')
 
   test('restores production into a tagged drill copy', () => {
-    for (const resource of [
-      `${RDS}:db:shop-prod`,
-      COPY,
-      `${RDS}:pg:shop-prod-drill-postgres18`,
-      `${RDS}:subgrp:shop-prod`,
-    ])
+    const living = { ...TAGGING, 'aws:ResourceTag/holdfast:environment': 'shop-prod' }
+    expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:shop-prod`, living)).toBe('allowed')
+    for (const resource of [COPY, `${RDS}:pg:shop-prod-drill-postgres18`, `${RDS}:subgrp:shop-prod`])
       expect(may('rds:RestoreDBInstanceToPointInTime', resource, TAGGING)).toBe('allowed')
     expect(may('rds:AddTagsToResource', COPY, TAGGING)).toBe('allowed')
   })
@@ -51,6 +48,12 @@ describe('restore-drill', () => {
     expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:drill-shop-staging-1`, TAGGING)).toBe(
       'not allowed',
     )
+  })
+
+  test('makes nothing under production’s name, were production gone', () => {
+    for (const asked of [{}, TAGGING, { 'aws:RequestTag/holdfast:environment': 'shop-prod', ...TAGGING }])
+      expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:shop-prod`, asked)).toBe('not allowed')
+    expect(may('rds:RestoreDBInstanceFromDBSnapshot', `${RDS}:db:shop-prod`, TAGGING)).toBe('denied')
   })
 
   test('changes and deletes a copy only while the copy carries the tag', () => {
