@@ -102,15 +102,13 @@ test('what was restored serves and takes changes while its blocks still come', a
     })
     expect(early).toBe('storage-initialization')
     const MasterUserPassword = 'another-password'
-    await target
-      .rds()
-      .send(
-        new ModifyDBInstanceCommand({
-          DBInstanceIdentifier: 'slow',
-          MasterUserPassword,
-          ApplyImmediately: true,
-        }),
-      )
+    await target.rds().send(
+      new ModifyDBInstanceCommand({
+        DBInstanceIdentifier: 'slow',
+        MasterUserPassword,
+        ApplyImmediately: true,
+      }),
+    )
     await until(async () => {
       const slow = await describe(target.rds(), 'slow')
       return slow.PendingModifiedValues?.MasterUserPassword === undefined && slow.DBInstanceStatus === early
