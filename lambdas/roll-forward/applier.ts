@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Relation, Tuple } from '../runtime/segment/pgoutput.ts'
 import type { Placed } from '../runtime/segment/transactions.ts'
+import { liftLimits } from './digest.ts'
 import { type Pending, pendingOf } from './pending.ts'
 import { type Computed, repeat } from './repeat.ts'
 import { PREFIX, type Recorded, type SchemaChanges } from './schema-change.ts'
@@ -40,6 +41,7 @@ set holdfast.following = 'on'`
 
 /** Gives this session the right to write everywhere in the copy, without triggers, and a known form of text. */
 export async function prepareSession(client: pg.Client): Promise<void> {
+  await liftLimits(client)
   await client.query('select from holdfast.open_for_roll_forward()')
   for (const statement of SESSION.split(';')) await client.query(statement)
 }

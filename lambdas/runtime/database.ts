@@ -22,6 +22,9 @@ export type ConnectOptions = {
   readonly queryTimeout?: number
 }
 
+/** Milliseconds, the most that PostgreSQL takes: the driver does not send 0, and a database's own limit would count. */
+const NO_LIMIT = 2_147_483_647
+
 /**
  * An open connection over TLS with IAM authentication. The caller ends it.
  * Certificates are verified against NODE_EXTRA_CA_CERTS, which the Lambda runtime ships with the RDS authorities.
@@ -36,7 +39,7 @@ export async function connect(login: Login, options: ConnectOptions): Promise<pg
     password: await signer.getAuthToken(),
     ssl: { rejectUnauthorized: true },
     application_name: options.application,
-    statement_timeout: options.statementTimeout,
+    statement_timeout: options.statementTimeout || NO_LIMIT,
     ...(options.pipeline && { pipeline: true }),
     connectionTimeoutMillis: options.connectTimeout ?? 15_000,
     // A host that is gone, as after a failover, says nothing: a statement that takes minutes must not wait for it.
