@@ -30,4 +30,4 @@ test('drills under write load raise no false alarm and miss no damage', async ()
   } finally {
     await lab.close()
   }
-}, 180_000)
+}, 600_000)
