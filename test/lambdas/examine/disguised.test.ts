@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
+import {
+  type DrillOptions,
+  type Examination,
+  examineCopy,
+  marked,
+  planted,
+  task,
+} from '../../../bench/examination.ts'
 import { abortInLog, blank, claimVisible, flipByte, writeOver } from '../../../bench/flip-byte.ts'
 import { type Lab, openLab, type Server, until } from '../../../bench/lab.ts'
 import type { MarkAnswer } from '../../../lambdas/examine/request.ts'
@@ -70,14 +77,10 @@ describe('damage that looks like something else', () => {
     )
     unread = Number(written.xid)
     await lab.beat()
-    const planted = await task(
-      { task: 'canaries', primary: lab.primary.endpoint, drill: 'hidden' },
-      lab.primary,
-    )
-    target = planted.target
+    target = (await planted(lab.primary, 'hidden')).target
     await lab.beat()
     mark = await marked(lab.primary)
-  }, 120_000)
+  }, 300_000)
   afterAll(() => lab?.close())
   afterEach(() => lab.stopCopies())
 

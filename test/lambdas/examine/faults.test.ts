@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { type DrillOptions, type Examination, examineCopy, marked, task } from '../../../bench/examination.ts'
+import {
+  type DrillOptions,
+  type Examination,
+  examineCopy,
+  marked,
+  planted,
+  task,
+} from '../../../bench/examination.ts'
 import { flipByte } from '../../../bench/flip-byte.ts'
 import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { CanariesAnswer, FaultKind, MarkAnswer } from '../../../lambdas/examine/request.ts'
@@ -42,10 +49,10 @@ describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
     await lab.primary.run('vacuum public.orders')
     backup = await lab.backup()
     await lab.beat()
-    sentinels = await task({ task: 'canaries', primary: lab.primary.endpoint, drill: 'control' }, lab.primary)
+    sentinels = await planted(lab.primary, 'control')
     await lab.beat()
     mark = await marked(lab.primary)
-  }, 120_000)
+  }, 300_000)
   afterAll(() => lab?.close())
   afterEach(() => lab.stopCopies())
 
@@ -241,7 +248,7 @@ describe.each([18, 17] as const)('a damaged copy on PostgreSQL %i', version => {
     } finally {
       await other.close()
     }
-  }, 60_000)
+  }, 300_000)
 
   // Naive: trusting jsonb's hash, for which 1.0 and 1.00 are the same number.
   test('a number in jsonb that lost its scale is found, by its place and where the table was rewritten', async () => {
