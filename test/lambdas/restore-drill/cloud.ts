@@ -234,7 +234,9 @@ function signDigest(key: KeyObject, digest: Uint8Array): Buffer {
   const r = number(nonce.getPublicKey().subarray(1, 33)) % ORDER
   const s = (inverse(number(nonce.getPrivateKey())) * (number(digest) + r * secret)) % ORDER
   const integer = (value: bigint) => {
-    const bytes = Buffer.from(value.toString(16).padStart(64, '0'), 'hex')
+    // DER takes the shortest form only: a number that begins with a zero byte is no signature.
+    const digits = value.toString(16)
+    const bytes = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex')
     const positive = (bytes[0] ?? 0) > 127 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes
     return Buffer.concat([Buffer.from([2, positive.length]), positive])
   }
