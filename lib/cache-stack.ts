@@ -1,6 +1,7 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as elasticache from 'aws-cdk-lib/aws-elasticache'
 import type { Construct } from 'constructs'
+import { CACHE_SNAPSHOTS } from '../config/rules/time.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { FoundationStack } from './foundation-stack.ts'
 import { KEPT } from './kept.ts'
@@ -47,7 +48,7 @@ export class CacheStack extends RegionStack {
       securityGroupIds: [this.#security(name, network.vpc, network.clients)],
       // Days; the least that HIPAA and NIST 800-53 count as a backup.
       snapshotRetentionLimit: 15,
-      snapshotWindow: '01:00-02:00',
+      snapshotWindow: CACHE_SNAPSHOTS,
       preferredMaintenanceWindow: config.database.maintenanceWindow,
       autoMinorVersionUpgrade: true,
       logDeliveryConfigurations: (['slow-log', 'engine-log'] as const).map(logType => ({

@@ -52,16 +52,20 @@ const maintenanceMustBeAWindow: Rule = ({ database }) =>
     'write a window like "sun:05:30-sun:06:30"',
   )
 
+/** Whether a daily span and a weekly one share a minute. */
+function meetsDaily(daily: Span, weekly: Span): boolean {
+  // One day more on either side catches what wraps around midnight and Sunday night.
+  return Array.from({ length: 9 }, (_, day) => (day - 1) * 24 * 60).some(
+    start => daily[0] + start < weekly[1] && weekly[0] < daily[1] + start,
+  )
+}
+
 const windowsMustNotMeet: Rule = ({ database }) => {
   const backup = parseBackupWindow(database.backup.window)
   const maintenance = parseMaintenanceWindow(database.maintenanceWindow)
   if (!backup || !maintenance) return []
-  // The backup comes every day; one day more on either side catches what wraps around midnight and Sunday night.
-  const meet = Array.from({ length: 9 }, (_, day) => (day - 1) * 24 * 60).some(
-    start => backup[0] + start < maintenance[1] && maintenance[0] < backup[1] + start,
-  )
   return when(
-    meet,
+    meetsDaily(backup, maintenance),
     'database.maintenanceWindow',
     database.maintenanceWindow,
     `it overlaps the daily backup window ${database.backup.window}: RDS refuses that`,
@@ -105,6 +109,34 @@ const vaultMustNotMeetMaintenance: Rule = ({ database, vault }) => {
     `AWS Backup starts a snapshot at ${met} UTC and cannot do so in this window or in the hour before it`,
     'begin the window at least an hour after 02:00, 08:00, 14:00 or 20:00, such as "sun:05:30-sun:06:30"',
   )
+}
+
+// The cache has the database's window, and ElastiCache takes none under an hour.
+const CACHE_WINDOW = 60
+/** When ElastiCache takes the cache's snapshot, in UTC; it refuses a maintenance window that meets it. */
+export const CACHE_SNAPSHOTS = '01:00-02:00'
+
+const cacheMustHaveItsWindow: Rule = ({ cache, database: { maintenanceWindow } }) => {
+  const maintenance = parseMaintenanceWindow(maintenanceWindow)
+  const snapshots = parseBackupWindow(CACHE_SNAPSHOTS)
+  if (!cache.enabled || !maintenance || !snapshots) return []
+  const hint = 'write a window of an hour or more outside of it, such as "sun:05:30-sun:06:30"'
+  return [
+    ...when(
+      maintenance[1] - maintenance[0] < CACHE_WINDOW,
+      'database.maintenanceWindow',
+      maintenanceWindow,
+      'the cache has this window too, and ElastiCache wants an hour at least',
+      hint,
+    ),
+    ...when(
+      meetsDaily(snapshots, maintenance),
+      'database.maintenanceWindow',
+      maintenanceWindow,
+      `the cache has this window too, and ElastiCache refuses one that meets its snapshots at ${CACHE_SNAPSHOTS}`,
+      hint,
+    ),
+  ]
 }
 
 const isKept = (retention: number) => retention >= DAY && retention <= 35 * DAY && retention % DAY === 0
@@ -179,6 +211,7 @@ export const TIME: readonly Rule[] = [
   windowsMustNotMeet,
   vaultMustNotMeetTheBackup,
   vaultMustNotMeetMaintenance,
+  cacheMustHaveItsWindow,
   backupsMustBeKeptADayOrMore,
   retentionsMustBeWholeDays,
   locksMustEnd,

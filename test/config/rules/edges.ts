@@ -62,10 +62,10 @@ export const EDGES: readonly Edge[] = [
   { at: 'database.backup.window', refused: ['23:45-00:14'], taken: ['23:45-00:15'] },
   { at: 'database.maintenanceWindow', refused: ['xsun:05:30-sun:06:30', 'sun:05:30-sun:06:30Z'] },
   { at: 'database.maintenanceWindow', refused: ['xyz:05:30-sun:06:30', 'sun:05:30-xyz:06:30'] },
-  { at: 'database.maintenanceWindow', taken: ['tue:09:01-tue:09:31', 'tue:07:30-tue:08:00'] },
+  { at: 'database.maintenanceWindow', taken: ['tue:09:01-tue:10:01', 'tue:07:00-tue:08:00'] },
   {
     at: 'database.maintenanceWindow',
-    beside: { ...NO_VAULT, database: { backup: { window: '23:45-00:15' } } },
+    beside: { ...NO_VAULT, cache: { enabled: false }, database: { backup: { window: '23:45-00:15' } } },
     refused: ['mon:00:00-mon:00:30', 'sun:23:30-mon:00:00'],
     taken: ['mon:00:15-mon:00:45', 'sun:23:15-sun:23:45'],
   },

@@ -66,7 +66,7 @@ export const TIME: readonly Case[] = [
   [
     'refuses a maintenance window that blocks the vault’s snapshot',
     { database: { maintenanceWindow: 'sun:08:30-sun:09:30' } },
-    { database: { maintenanceWindow: 'sun:09:01-sun:09:31' } },
+    { database: { maintenanceWindow: 'sun:09:01-sun:10:01' } },
     'database.maintenanceWindow',
     /AWS Backup starts a snapshot at 08:00/,
   ],
@@ -78,13 +78,29 @@ export const TIME: readonly Case[] = [
     /AWS Backup starts a snapshot at 02:00/,
   ],
   [
+    'refuses a maintenance window too short for the cache',
+    { database: { maintenanceWindow: 'sun:05:30-sun:06:29' } },
+    { database: { maintenanceWindow: 'sun:05:30-sun:06:29' }, cache: { enabled: false } },
+    'database.maintenanceWindow',
+    /ElastiCache wants an hour/,
+  ],
+  [
+    'refuses a maintenance window that meets the cache’s snapshots',
+    { database: { maintenanceWindow: 'sun:23:30-mon:01:01' } },
+    { database: { maintenanceWindow: 'sun:23:30-mon:01:00' } },
+    'database.maintenanceWindow',
+    /ElastiCache refuses one that meets its snapshots at 01:00-02:00/,
+  ],
+  [
     'refuses a maintenance window of a whole day',
     {
       vault: { enabled: false },
+      cache: { enabled: false },
       database: { maintenanceWindow: 'sun:04:30-mon:04:30' },
     },
     {
       vault: { enabled: false },
+      cache: { enabled: false },
       database: { maintenanceWindow: 'sun:04:30-mon:03:30' },
     },
     'database.maintenanceWindow',
