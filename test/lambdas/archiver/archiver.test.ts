@@ -1,3 +1,4 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { formatLsn } from '../../../lambdas/runtime/segment/lsn.ts'
 import { openWire, type Stall, startArchiver, untilAlone } from './crash.ts'
@@ -76,6 +77,34 @@ test('leaves the slot to the archiver that is already at work', async () => {
   } finally {
     await other.end()
   }
+})
+
+test('yields to another that wrote the same position while it was cut off from the server', async () => {
+  await rig.run()
+  await rig.sql("insert into item (v) values ('both')")
+  const { s3 } = rig.destination
+  let isFirst = true
+  const late = new Proxy(s3, {
+    get: (target, name) =>
+      name !== 'send'
+        ? Reflect.get(target, name)
+        : async (command: Parameters<typeof s3.send>[0]) => {
+            if (command instanceof PutObjectCommand && isFirst) {
+              isFirst = false
+              await rig.lab.primary.run(
+                "select pg_terminate_backend(pid, 30000) from pg_stat_activity where usename = 'holdfast_archiver'",
+              )
+              await rig.sql("insert into item (v) values ('the other only')")
+              expect(await rig.run()).toMatchObject({ state: 'archived', segments: 1, rows: 2, gaps: [] })
+            }
+            return s3.send(command)
+          },
+  })
+  await expect(rig.run({ destination: { ...rig.destination, s3: late } })).rejects.toThrow(
+    expect.objectContaining({ name: 'SegmentExists' }),
+  )
+  expect(await rig.run()).toMatchObject({ state: 'archived', segments: 0, gaps: [] })
+  expect(await archivedItems()).toEqual(await wantedItems())
 })
 
 test('archives ten thousand small transactions', async () => {
