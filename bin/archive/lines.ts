@@ -41,6 +41,12 @@ export function lineOf(placed: Placed): Record<string, unknown> | undefined {
   }
 }
 
+/** Whether a line tells of this table, named with its schema or without. A truncate may name several. */
+export function isOf(line: Record<string, unknown>, table: string): boolean {
+  const names = [line.table, ...(Array.isArray(line.tables) ? line.tables : [])]
+  return names.some(name => name === table || String(name).endsWith(`.${table}`))
+}
+
 const nameOf = (relation: Relation) => `${relation.schema}.${relation.name}`
 
 function named(relation: Relation, row: Tuple): Record<string, string | null> {

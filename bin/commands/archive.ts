@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { Archive, Stored } from '../../lambdas/runtime/segment/store.ts'
 import type { Verb } from '../holdfast.ts'
 import { Progress, paint, table } from '../terminal.ts'
@@ -6,14 +6,17 @@ import { Progress, paint, table } from '../terminal.ts'
 const EXAMPLES = `
 Examples:
   holdfast archive list                         the segments, oldest first
+  holdfast archive list --last 20               only the newest twenty
   holdfast archive show last                    one segment's header
   holdfast archive verify                       read every byte back: order, hashes, gaps, decoding
   holdfast archive verify --region standby      the same for the copy in the other region
   holdfast archive cat --from 0/1A2B3C8         every change from there on, a line of JSON each
   holdfast archive cat --from 2026-11-20T09:00Z --to 2026-11-20T09:05Z --table public.orders
+  holdfast archive cat --table public.orders | head -1
   holdfast archive list --bucket my-segments --target aws`
 
 type Where = { env?: string; target?: string; region?: 'home' | 'standby'; bucket?: string; json?: boolean }
+type List = Where & { last?: number }
 type Range = Where & { from?: string; to?: string; table?: string; database?: string }
 
 /** `holdfast archive`: lists, shows, verifies and prints what the archive holds, without the database. */
@@ -23,6 +26,7 @@ export const register: Verb = program => {
     .description('the change archive: list, show, verify, cat')
     .addHelpText('after', EXAMPLES)
   place(archive.command('list').description('every segment: where it begins and ends, what it holds'))
+    .option('--last <count>', 'only so many, the newest', countOf)
     .option('--json', 'for machines')
     .action(list)
   place(archive.command('show').description("one segment's header"))
@@ -38,7 +42,7 @@ export const register: Verb = program => {
   place(archive.command('cat').description('the changes themselves, a line of JSON each, in commit order'))
     .option('--from <position>', 'a log position like 1A/2B3C4D50, or an ISO time')
     .option('--to <position>', 'the first position or time that is left out')
-    .option('--table <name>', 'only this table, as schema.name')
+    .option('--table <name>', 'only this table, as schema.name or name alone')
     .option('--database <system identifier>', 'only this database’s history')
     .action(cat)
 }
@@ -59,19 +63,52 @@ async function withArchive<T>(where: Where, work: (archive: Archive) => Promise<
   return await work({ s3: deployment.s3(place), bucket })
 }
 
-async function headers(archive: Archive): Promise<Stored[]> {
-  const { listSegments, readHeader } = await import('../../lambdas/runtime/segment/store.ts')
+function countOf(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new InvalidArgumentError('want a whole number above zero')
+}
+
+/** Tells how far a long reading is: on a terminal each step, elsewhere a line now and then. */
+function counted(what: string): { (done: number, all?: number): void; over(): void } {
+  const progress = new Progress()
+  const isTerminal = process.stderr.isTTY === true
+  let told = performance.now()
+  const tell = (done: number, all?: number) => {
+    if (!isTerminal && performance.now() - told < 5_000) return
+    told = performance.now()
+    progress.say(`${what} ${written(done)}${all === undefined ? '' : ` of ${written(all)}`}`)
+  }
+  return Object.assign(tell, { over: () => isTerminal && progress.done('') })
+}
+
+const written = (number: number) => number.toLocaleString('en-US')
+
+async function keysOf(archive: Archive): Promise<string[]> {
+  const { listSegments } = await import('../../lambdas/runtime/segment/store.ts')
   const keys: string[] = []
   for await (const { key } of listSegments(archive)) keys.push(key)
+  return keys
+}
+
+async function headers(archive: Archive, keys: readonly string[]): Promise<Stored[]> {
+  const { readHeader } = await import('../../lambdas/runtime/segment/store.ts')
   const found: Stored[] = []
+  const tell = counted('headers read:')
   // A month is forty thousand objects: a few dozen at a time.
-  for (let at = 0; at < keys.length; at += 32)
+  for (let at = 0; at < keys.length; at += 32) {
     found.push(...(await Promise.all(keys.slice(at, at + 32).map(key => readHeader(archive, key)))))
+    tell(found.length, keys.length)
+  }
+  tell.over()
   return found
 }
 
-async function list(options: Where): Promise<void> {
-  const found = await withArchive(options, headers)
+async function list(options: List): Promise<void> {
+  const { found, all } = await withArchive(options, async archive => {
+    const keys = await keysOf(archive)
+    return { found: await headers(archive, keys.slice(-(options.last ?? keys.length))), all: keys.length }
+  })
   if (options.json)
     return console.log(
       JSON.stringify(
@@ -80,6 +117,7 @@ async function list(options: Where): Promise<void> {
         2,
       ),
     )
+  if (all === 0) return console.log(EMPTY)
   const rows = found.map(({ header, objectBytes }) => [
     header.kind === 'gap' ? `${header.kind} ${header.gap?.cause}` : header.kind,
     header.timeline,
@@ -87,62 +125,70 @@ async function list(options: Where): Promise<void> {
     header.end,
     header.lastCommit?.slice(0, 19) ?? '',
     header.transactions,
-    header.rows.insert + header.rows.update + header.rows.delete,
+    rowsOf(header),
     objectBytes,
   ])
   console.log(
-    table(['kind', 'timeline', 'start', 'end', 'last commit', 'transactions', 'rows', 'bytes'], rows),
+    table(['kind', 'timeline', 'start', 'end', 'last commit (UTC)', 'transactions', 'rows', 'bytes'], rows),
+  )
+  const sum = (of: (stored: Stored) => number) => written(found.reduce((total, each) => total + of(each), 0))
+  console.log(
+    `\n${written(found.length)}${found.length < all ? ` of ${written(all)}` : ''} segments, ${sum(({ header }) => header.transactions)} transactions, ${sum(({ header }) => rowsOf(header))} rows, ${sum(({ objectBytes }) => objectBytes)} bytes`,
   )
 }
 
+const EMPTY = `${paint('yellow', 'unknown')}  the bucket holds no segment\nHINT: invoke the archiver, then look again`
+
+const rowsOf = ({ rows }: Stored['header']) => rows.insert + rows.update + rows.delete
+
 async function show(which: string, options: Where): Promise<void> {
   const { Refusal } = await import('../../lambdas/runtime/failure.ts')
-  const found = await withArchive(options, headers)
-  const match =
-    which === 'last'
-      ? found.at(-1)
-      : which === 'first'
-        ? found[0]
-        : found.find(stored => stored.key.includes(which))
-  if (match === undefined)
-    throw new Refusal('NoSegment', `the archive has no segment "${which}"`, 'holdfast archive list')
-  const { key, seal, header, objectBytes } = match
+  const { readHeader } = await import('../../lambdas/runtime/segment/store.ts')
+  const { key, seal, header, objectBytes } = await withArchive(options, async archive => {
+    const keys = await keysOf(archive)
+    const match =
+      which === 'last' ? keys.at(-1) : which === 'first' ? keys[0] : keys.find(each => each.includes(which))
+    if (match === undefined)
+      throw new Refusal('NoSegment', `the archive has no segment "${which}"`, 'holdfast archive list')
+    return readHeader(archive, match)
+  })
   console.log(JSON.stringify({ key, seal, objectBytes, ...header }, null, 2))
 }
 
 async function verify(options: Where): Promise<void> {
   const { verifyArchive } = await import('../../lambdas/archive-verification/verify.ts')
-  const progress = new Progress()
-  const report = await withArchive(options, archive =>
-    verifyArchive(archive, key => progress.say(`reading ${key}`)),
-  )
-  progress.done('')
+  const tell = counted('segments read back:')
+  const began = performance.now()
+  let read = 0
+  const report = await withArchive(options, async archive => {
+    const { length } = await keysOf(archive)
+    return verifyArchive(archive, () => tell(++read, Math.max(read, length)))
+  })
+  tell.over()
   if (report.verdict !== 'pass') process.exitCode = 1
   if (options.json) return console.log(JSON.stringify(report, null, 2))
   for (const history of report.histories) {
     const colour = history.faults.length === 0 ? 'green' : 'red'
     console.log(
-      `${paint(colour, history.faults.length === 0 ? 'whole' : `${history.faults.length} faults`)}  database ${history.systemIdentifier}: ${history.segments} segments, ${history.transactions} transactions, ${history.rows} rows, ${history.bytes} bytes, ${history.from} to ${history.to}`,
+      `${paint(colour, history.faults.length === 0 ? 'whole' : `${history.faults.length} faults`)}  database ${history.systemIdentifier}: ${written(history.segments)} segments, ${written(history.transactions)} transactions, ${written(history.rows)} rows, ${written(history.bytes)} bytes, ${history.from} to ${history.to}, read back in ${((performance.now() - began) / 1_000).toFixed(1)} s`,
     )
     for (const { kind, key, detail } of history.faults)
       console.log(`  ${paint('red', kind)}  ${key}\n    ${detail}`)
   }
-  if (report.histories.length === 0)
-    console.log(
-      `${paint('yellow', 'unknown')}  the bucket holds no segment\nHINT: invoke the archiver, then look again`,
-    )
+  if (report.histories.length === 0) console.log(EMPTY)
 }
 
 async function cat(options: Range): Promise<void> {
   const { changesBetween } = await import('../archive/range.ts')
-  const { lineOf } = await import('../archive/lines.ts')
-  await withArchive(options, async archive => {
-    for await (const placed of changesBetween(archive, options)) {
-      const line = lineOf(placed)
-      if (line === undefined) continue
-      if (options.table !== undefined && line.table !== options.table) continue
-      if (!process.stdout.write(`${JSON.stringify(line)}\n`))
-        await new Promise(resolve => process.stdout.once('drain', resolve))
+  const { isOf, lineOf } = await import('../archive/lines.ts')
+  const { printLines } = await import('../archive/print.ts')
+  await withArchive(options, archive => {
+    const lines = async function* () {
+      for await (const placed of changesBetween(archive, options)) {
+        const line = lineOf(placed)
+        if (line !== undefined && (options.table === undefined || isOf(line, options.table))) yield line
+      }
     }
+    return printLines(lines(), process.stdout)
   })
 }

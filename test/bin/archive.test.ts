@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { expect, test } from '@jest/globals'
-import { lineOf } from '../../bin/archive/lines.ts'
+import { isOf, lineOf } from '../../bin/archive/lines.ts'
 import type { Relation } from '../../lambdas/runtime/segment/pgoutput.ts'
 import type { Placed } from '../../lambdas/runtime/segment/transactions.ts'
 
@@ -66,3 +68,36 @@ test('prints a truncate with every table, and a message with its text', () => {
 test('prints nothing for what only frames the changes', () => {
   expect(lineOf({ ...placed({ kind: 'relation', relation }), relations: [] })).toBeUndefined()
 })
+
+test('finds a table by its name, with its schema or without, in a truncate of several too', () => {
+  const insert = lineOf(placed({ kind: 'insert', relation: 16_384, row: ['1', null] })) ?? {}
+  const truncate =
+    lineOf(placed({ kind: 'truncate', relations: [16_384], cascade: false, restart: false })) ?? {}
+  for (const line of [insert, truncate]) {
+    expect(isOf(line, 'public.item')).toBe(true)
+    expect(isOf(line, 'item')).toBe(true)
+    expect(isOf(line, 'tem')).toBe(false)
+    expect(isOf(line, 'other.item')).toBe(false)
+  }
+})
+
+test('ends quietly when its reader has read enough', async () => {
+  const module = new URL('../../bin/archive/print.ts', import.meta.url).href
+  const script = `const { printLines } = await import('${module}')
+    await printLines((async function* () { for (;;) { yield { a: 1 }; await new Promise(setImmediate) } })(), process.stdout)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+  let errors = ''
+  child.stderr.on('data', text => {
+    errors += text
+  })
+  try {
+    const exited = once(child, 'close')
+    const [first] = await once(child.stdout, 'data')
+    expect(String(first)).toContain('{"a":1}\n')
+    child.stdout.destroy()
+    expect((await exited)[0]).toBe(0)
+    expect(errors).toBe('')
+  } finally {
+    child.kill('SIGKILL')
+  }
+}, 60_000)
