@@ -42,14 +42,20 @@ function visible(text: string): number {
  */
 export class Progress {
   #last = ''
+  #step = ''
+  #told = 0
   readonly #stream: NodeJS.WriteStream
 
   constructor(stream: NodeJS.WriteStream = process.stderr) {
     this.#stream = stream
   }
 
-  say(text: string): void {
+  /** `step` is what the text says without its clock: off a terminal the same step is told once a minute. */
+  say(text: string, step = text): void {
     if (text === this.#last) return
+    if (!this.#stream.isTTY && step === this.#step && Date.now() - this.#told < 60_000) return
+    this.#step = step
+    this.#told = Date.now()
     this.#last = text
     this.#stream.write(this.#stream.isTTY ? `\r\u001b[2K${text}` : `${text}\n`)
   }

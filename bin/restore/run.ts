@@ -91,7 +91,7 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
   const { config } = deployment
   const { source, name, region, tail } = plan
   const began = Date.now()
-  const tell = (said: string) => progress.say(`${Math.round((Date.now() - began) / 1_000)} s  ${said}`)
+  const tell = (said: string) => progress.say(`${Math.round((Date.now() - began) / 1_000)} s  ${said}`, said)
   const every = deployment.twin ? 1 : 15
   const proving = PROVING_PREFIX + name
   tell(`restoring ${source.from.kind} ${source.from.id} to ${source.moment} as ${proving}`)
