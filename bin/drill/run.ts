@@ -9,6 +9,7 @@ import { openDeployment } from './deployment.ts'
 import { followDrill, type StageNews } from './follow.ts'
 import { buildRequest } from './request.ts'
 import { describeResult, narrator } from './show.ts'
+import { refuseMistaken } from './source.ts'
 import { startDrill, stopDrill } from './start.ts'
 
 /** The whole command: exit code 0 only when the drill's verdict is `pass`. */
@@ -22,6 +23,7 @@ export async function drillFromTerminal(options: DrillOptions): Promise<void> {
     requestedBy: `${userInfo().username} at a terminal`,
     now: new Date(),
   })
+  await refuseMistaken(deployment, options.region, request)
   const lambda = deployment.lambda(options.region)
   const functionArn = await deployment.output(options.region, 'RestoreDrillArn')
   const damage = byteFlip(deployment, options)

@@ -1,11 +1,12 @@
 import { type DBInstance, DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds'
 import { describe, type Instance } from '../../lambdas/restore-drill/copy.ts'
 import type { DrillTarget } from '../../lambdas/restore-drill/request.ts'
-import { ALIVE, type BackupSource, findSource } from '../../lambdas/restore-drill/stages/plan.ts'
+import { ALIVE, type BackupSource } from '../../lambdas/restore-drill/stages/plan.ts'
 import { chooseMoment, iso } from '../../lambdas/restore-drill/target.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Deployment, Place } from '../drill/deployment.ts'
 import { parseTarget } from '../drill/request.ts'
+import { findBackup, referenceOf } from '../drill/source.ts'
 
 export type RestoreTarget = Extract<DrillTarget, { kind: 'latest' | 'time' | 'snapshot' }>
 
@@ -30,10 +31,9 @@ export type Wish = { readonly to: string; readonly place: Place; readonly withAr
  * @throws Refusal `NotDeployed`, `ImpossibleTime`, `NoSnapshot`, `SnapshotHasNoTail` and those of `findSource`
  */
 export async function chooseSource(deployment: Deployment, rds: RDSClient, wish: Wish): Promise<Source> {
-  const { config } = deployment
   const target = targetOf(wish)
   const region = deployment.region(wish.place)
-  const reference = wish.place === 'home' ? config.name : `${config.name}-standby`
+  const reference = referenceOf(deployment, wish.place)
   const like = await describe(rds, reference)
   const shown = like && (await readInstance(rds, reference))
   if (!like || !shown)
@@ -42,8 +42,7 @@ export async function chooseSource(deployment: Deployment, rds: RDSClient, wish:
       `there is no instance ${reference} in ${region}, after which the restored one would be made`,
       deployment.twin ? `holdfast up --env ${deployment.twin.environment}` : 'deploy it, or try --region',
     )
-  const setting = { region, source: config.name, sourceRegion: config.region }
-  const from = await findSource({ clients: { rds }, setting }, { target, region: wish.place }, like)
+  const from = await findBackup(deployment, rds, wish.place, { target }, like)
   const moment = momentOf(target, from, wish.withArchive)
   return { target, from, moment, like, shown, alive: ALIVE.has(like.status) && like.host !== null }
 }

@@ -262,6 +262,23 @@ test.each([
   180_000,
 )
 
+test.each([
+  ['2020-01-01T00:00:00Z', '2020-01-01T00:00:00Z lies before the restorable window 20'],
+  ['2099-01-01T00:00:00Z', 's after the restorable window 20'],
+  ['yesterday', 'there is no snapshot yesterday in us-east-1'],
+])(
+  'a drill to %s is refused before it leaves evidence',
+  async (moment, said) => {
+    const drilled = await holdfast(['drill', '--env', 'dev', '--target', 'twin', '--to', moment])
+    expect(drilled.stderr).toContain(said)
+    expect(drilled.stderr).toContain('HINT: ')
+    expect(drilled.code).toBe(1)
+    const { stdout } = await holdfast(['evidence', 'list', '--env', 'dev', '--target', 'twin'])
+    expect(stdout.trim()).toBe('no drill has left evidence yet')
+  },
+  60_000,
+)
+
 test('a hole in the archive before the asked time is named, with how far it is whole', async () => {
   const archive = await openArchive()
   const keys: string[] = []
