@@ -40,7 +40,7 @@ export function archiverStops(lab: PagesLab): FaultCase {
 }
 
 /** Nobody writes heartbeats any more. */
-export function heartbeatStops(lab: PagesLab): FaultCase {
+function heartbeatStops(lab: PagesLab): FaultCase {
   return {
     name: 'the heartbeat stops',
     alarm: 'heartbeat',

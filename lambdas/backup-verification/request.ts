@@ -60,8 +60,7 @@ const region = z.strictObject({
 
 const expectations = z.strictObject({ regions: z.array(region).min(1) })
 
-/** What a person or the stack writes in EXPECTATIONS: defaults may be left out. */
-export type ExpectationsInput = z.input<typeof expectations>
+/** What EXPECTATIONS says, with the defaults of what was left out. */
 export type Expectations = z.output<typeof expectations>
 export type RegionExpectations = Expectations['regions'][number]
 

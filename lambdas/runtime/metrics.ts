@@ -10,7 +10,7 @@ export type Metric = { readonly name: string; readonly value: number; readonly u
  * publishes without an endpoint. All metrics of one line share the dimensions. Not finite is a bug here, not a zero.
  * @param at milliseconds since the epoch
  */
-export function metricLine(
+function metricLine(
   at: number,
   dimensions: Readonly<Record<string, string>>,
   metrics: readonly Metric[],

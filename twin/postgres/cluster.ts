@@ -178,7 +178,7 @@ function clusterOf(options: StartOptions, version: Version, socket: string, chil
 }
 
 /** A superuser connection through a cluster's socket. The caller ends it. */
-export async function connectTo(socket: string, port: number, database: string): Promise<pg.Client> {
+async function connectTo(socket: string, port: number, database: string): Promise<pg.Client> {
   const client = new pg.Client({
     host: socket,
     port,
@@ -193,7 +193,7 @@ export async function connectTo(socket: string, port: number, database: string):
 }
 
 /** The major version of the database files in `<dir>/data`. */
-export function versionOf(dir: string): Version {
+function versionOf(dir: string): Version {
   const text = readFileSync(join(dir, 'data', 'PG_VERSION'), 'utf8').trim()
   if (text === '17' || text === '18') return text === '17' ? 17 : 18
   throw new StartFailure(

@@ -24,7 +24,7 @@ export function followSettings(source: { socket: string; port: number }, slot: s
 }
 
 /** Makes the physical slot that keeps what a replica still needs; harmless when it exists. */
-export async function ensureSlot(source: Cluster, slot: string): Promise<void> {
+async function ensureSlot(source: Cluster, slot: string): Promise<void> {
   await source.query(
     `select pg_catalog.pg_create_physical_replication_slot($1, true)
      where not exists (select from pg_catalog.pg_replication_slots where slot_name = $1)`,
@@ -44,7 +44,7 @@ export async function createReplica(options: ReplicaOptions): Promise<Cluster> {
 }
 
 /** Starts a cluster that createReplica made, following its source again. */
-export async function startReplica(
+async function startReplica(
   options: Omit<ReplicaOptions, 'source'> & { source: { socket: string; port: number } },
 ) {
   return startCluster({

@@ -1,5 +1,5 @@
 import type { Collection } from '../state/collection.ts'
-import type { Call, Question } from '../wire/call.ts'
+import type { Question } from '../wire/call.ts'
 
 /** What every service of the twin is made of. */
 export type ServiceDependencies = {
@@ -9,9 +9,6 @@ export type ServiceDependencies = {
   /** Opens a collection of this service by name; what it holds outlives the twin. */
   readonly open: <T>(name: string) => Collection<T>
 }
-
-/** Asks IAM in the middle of an operation, where the answer itself depends on what the caller may see. */
-export type MayAsk = { readonly may: (call: Call, question: Question) => boolean }
 
 /** A question about no particular resource. */
 export const anywhere = (action: string, context?: Question['context']): Question[] => [

@@ -123,7 +123,7 @@ export function signingKey(secret: string, claim: Pick<Claim, 'day' | 'region' |
 export const scopeOf = (claim: Claim) => `${claim.day}/${claim.region}/${claim.service}/aws4_request`
 
 /** The signature that a request with this claim must carry. `payloadHash` is hex, or the literal that the header names. */
-export function expectedSignature(
+function expectedSignature(
   request: SignedRequest,
   claim: Claim,
   secret: string,

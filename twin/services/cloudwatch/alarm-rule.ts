@@ -98,11 +98,3 @@ export function ruleHolds(rule: AlarmRule, stateOf: (alarm: string) => AlarmStat
       return ruleHolds(rule.left, stateOf) || ruleHolds(rule.right, stateOf)
   }
 }
-
-/** Names of the alarms in a rule. */
-export function alarmsOf(rule: AlarmRule): string[] {
-  if (rule.kind === 'is') return [rule.alarm]
-  if (rule.kind === 'not') return alarmsOf(rule.of)
-  if (rule.kind === 'constant') return []
-  return [...alarmsOf(rule.left), ...alarmsOf(rule.right)]
-}

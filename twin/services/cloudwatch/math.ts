@@ -345,4 +345,4 @@ class Evaluation {
 }
 
 /** Datapoints from which a band can be drawn. */
-export const MIN_HISTORY = 10
+const MIN_HISTORY = 10

@@ -6,7 +6,7 @@ import { type Daemon, type ProcessWatch, startDaemon, writeOwned } from '../../p
 export const NODE_BYTES = 67_108_864
 
 /** The name as which the twin itself enters its nodes; its password is made anew for each life of a node. */
-export const KEEPER = 'holdfast-twin'
+const KEEPER = 'holdfast-twin'
 
 /** What a node is told. */
 export type NodeSettings = {
@@ -31,7 +31,7 @@ export type CacheNode = Daemon & {
 }
 
 /** The configuration as the server reads it. */
-export function renderNode(settings: NodeSettings, socket: string): string {
+function renderNode(settings: NodeSettings, socket: string): string {
   const { dir, port, certificate, follows } = settings
   const transport = certificate
     ? [

@@ -46,7 +46,7 @@ export type Keyring = {
 const keyed = (region: string, id: string) => `${region}/${id}`
 
 /** The policy that a key gets without one of its own: the account's policies decide. */
-export const defaultKeyPolicy = (account: string) =>
+const defaultKeyPolicy = (account: string) =>
   JSON.stringify({
     Version: '2012-10-17',
     Id: 'key-default-1',
@@ -139,7 +139,7 @@ export function requireKey(ring: Keyring, reference: string, region: string): Ke
 }
 
 /** Names of the aliases of a key. */
-export const aliasesOf = (ring: Keyring, key: Key): string[] =>
+const aliasesOf = (ring: Keyring, key: Key): string[] =>
   ring.aliases
     .values()
     .filter(alias => alias.region === key.region && alias.keyId === key.id)

@@ -45,5 +45,5 @@ function isSslForced(rds: Rds, record: InstanceRecord | undefined): boolean {
 }
 
 /** The name that RDS would give the instance; certificates are valid for it, and no DNS knows it. */
-export const addressName = (record: Pick<InstanceRecord, 'id' | 'region'>) =>
+const addressName = (record: Pick<InstanceRecord, 'id' | 'region'>) =>
   `${record.id}.twin.${record.region}.rds.amazonaws.com`

@@ -96,7 +96,7 @@ export async function emitProxyMetrics(
 }
 
 /** Microseconds that a transaction waited for its connection on average; none when there was none. */
-export function borrowLatency(before: Totals | undefined, now: Totals): number | undefined {
+function borrowLatency(before: Totals | undefined, now: Totals): number | undefined {
   const since = before?.pid === now.pid ? before : { waited: 0, borrowed: 0 }
   const borrowed = now.borrowed - since.borrowed
   return borrowed > 0 ? (now.waited - since.waited) / borrowed : undefined

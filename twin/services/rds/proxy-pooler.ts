@@ -36,7 +36,7 @@ const MAX_CLIENTS = 2_000
 const quote = (text: string) => `'${text.replaceAll(/[\r\n]+/g, ' ').replaceAll("'", "''")}'`
 
 /** The configuration as PgBouncer reads it. */
-export function renderPool(dir: string, socket: string, settings: PoolSettings): string {
+function renderPool(dir: string, socket: string, settings: PoolSettings): string {
   const init = settings.initQuery ? ` connect_query=${quote(settings.initQuery)}` : ''
   return `[databases]
 * = host=${settings.backend} port=${SOCKET_PORT}${init}

@@ -27,7 +27,7 @@ const MAX_MANUAL = 100
 const MAX_CROSS_REGION_COPIES = 20
 
 /** A snapshot as DescribeDBSnapshots shows it. */
-export function describeSnapshot(record: SnapshotRecord): rdsTypes.DBSnapshot {
+function describeSnapshot(record: SnapshotRecord): rdsTypes.DBSnapshot {
   const date = (at: number | undefined) => (at === undefined ? undefined : new Date(at))
   return {
     ...record.shown,

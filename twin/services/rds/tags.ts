@@ -58,7 +58,7 @@ function find(rds: Rds, arn: string): Tagged {
 }
 
 /** Tags with these added. @throws InvalidParameterValue for a reserved key, a key twice, or too many */
-export function addTags(tags: Tags, added: Tags): rdsTypes.Tag[] {
+function addTags(tags: Tags, added: Tags): rdsTypes.Tag[] {
   const all = new Map(tags.map(({ Key = '', Value }) => [Key, Value ?? '']))
   for (const { Key = '', Value } of added) {
     if (Key === '' || Key.length > 128 || /^(aws|rds):/i.test(Key) || (Value ?? '').length > 256)

@@ -21,7 +21,7 @@ const isAnswering = (record: ResourceRecordSet, lookup: Lookup) =>
  * The record set that answers for a name: weighted sets by weight among the healthy, failover sets PRIMARY first. When
  * none is healthy all answer, as Route 53 does.
  */
-export function chooseRecord(name: string, type: string, lookup: Lookup): ResourceRecordSet | undefined {
+function chooseRecord(name: string, type: string, lookup: Lookup): ResourceRecordSet | undefined {
   const wanted = absolute(name)
   const all = lookup.records.filter(
     record => absolute(record.Name ?? '') === wanted && (record.Type === type || record.Type === 'CNAME'),

@@ -43,13 +43,6 @@ export function startChecksum(algorithm: Algorithm | 'MD5'): RunningCrc {
   }
 }
 
-/** The checksum of content that is at hand, base64. */
-export function checksumOf(algorithm: Algorithm, content: Uint8Array): string {
-  const running = startChecksum(algorithm)
-  running.update(content)
-  return running.digest().toString('base64')
-}
-
 type ChecksumMembers = Readonly<Record<string, unknown>>
 
 const NO_CHECKSUM = new Set(['ChecksumAlgorithm', 'ChecksumMode', 'ChecksumType'])

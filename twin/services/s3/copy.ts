@@ -13,7 +13,7 @@ import { quote, requireVersion, unquote, versionIdOf } from './versions.ts'
 type Source = { readonly bucket: string; readonly key: string; readonly versionId: string | undefined }
 
 /** Reads `bucket/key?versionId=v`, percent-encoded or not. */
-export function parseCopySource(text: string): Source {
+function parseCopySource(text: string): Source {
   const [path = '', query = ''] = text.replace(/^\//, '').split('?')
   const slash = path.indexOf('/')
   if (slash < 1) {

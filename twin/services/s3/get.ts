@@ -12,7 +12,7 @@ import { quote, requireVersion, unquote, versionIdOf } from './versions.ts'
 type ReadInput = GetObjectCommandInput & HeadObjectCommandInput
 
 /** What the caller must be allowed to read a version; nothing more when it is not there, as `find` then answers. */
-export function readQuestions(s3: S3, input: ReadInput, call: Call): Question[] {
+function readQuestions(s3: S3, input: ReadInput, call: Call): Question[] {
   const bucket = requireBucket(s3.buckets, input.Bucket ?? '', call)
   const key = input.Key ?? ''
   const versions = s3.objects.versions(bucket.name, key)

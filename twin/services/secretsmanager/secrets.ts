@@ -3,7 +3,7 @@ import type { Collection } from '../../state/collection.ts'
 import { WireError } from '../../wire/call.ts'
 
 export const CURRENT = 'AWSCURRENT'
-export const PREVIOUS = 'AWSPREVIOUS'
+const PREVIOUS = 'AWSPREVIOUS'
 export const PENDING = 'AWSPENDING'
 
 /** One version; its value is sealed under the secret's key (base64). */
