@@ -36,11 +36,15 @@ export type UpResult = {
 /**
  * Brings a twin up, or what a running one has up to date. Returns when everything is deployed. A twin that was
  * started for it ends with this process unless it got that far.
+ * @throws Refusal `StartedOtherwise`, `OlderTwin`, `NotDeployed`, `NoStacks`, `TwinEnded`
  */
 export async function bringUp(request: UpRequest, say: (text: string) => void): Promise<UpResult> {
   const running = findTwin(request.environment)
   if (running) {
-    return { twin: running, isOld: true, types: await deploy(running, request, say) }
+    refuseOtherStart(running, request)
+    const types = await deploy(running, request, say)
+    if (request.pauseSchedules) await askTwin(running, 'pause-schedules')
+    return { twin: running, isOld: true, types }
   }
   const started = await startTwinProcess(request, say)
   try {
@@ -51,6 +55,25 @@ export async function bringUp(request: UpRequest, say: (text: string) => void): 
     await started.abandon()
     throw error
   }
+}
+
+/** What a twin is started with stays so for its life: asking a running one for the opposite must not look granted. */
+function refuseOtherStart({ started, environment }: LiveTwin, { noIam, lag }: UpRequest): void {
+  const restart = `holdfast down --env ${environment}, and then holdfast up again as you want it`
+  if (started.noIam !== noIam)
+    throw new Refusal(
+      'StartedOtherwise',
+      started.noIam
+        ? `the twin of ${environment} was started with --no-iam: it lets every call pass`
+        : `the twin of ${environment} runs with IAM: --no-iam counts only where a twin starts`,
+      started.noIam ? `${restart}; with --no-iam it goes on as it is` : restart,
+    )
+  if (lag !== undefined && started.lag !== lag)
+    throw new Refusal(
+      'StartedOtherwise',
+      `the twin of ${environment} was started ${started.lag === undefined ? 'without --lag' : `with --lag ${started.lag}`}: --lag ${lag} counts only where a twin starts`,
+      restart,
+    )
 }
 
 async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) => void): Promise<TypeCount[]> {

@@ -12,7 +12,7 @@ export type TwinOptions = {
   /** Let every call pass; for debugging only. */
   readonly noIam: boolean
   /** How far LatestRestorableTime trails, in seconds. */
-  readonly lag?: number
+  readonly lag?: number | undefined
   /** Whether nothing is started by schedule until that is asked for. */
   readonly pauseSchedules: boolean
   /** Whether what the calendar starts, drills and backups, waits until that is asked for: only rates run meanwhile. */

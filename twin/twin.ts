@@ -18,6 +18,8 @@ export type TwinEndpoint = {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   /** PEM file of the authority behind the databases' certificates. */
   readonly caFile: string
+  /** How it was started; only another start changes that. */
+  readonly started: Pick<TwinOptions, 'noIam' | 'lag'>
 }
 
 /** A running twin. */
@@ -67,6 +69,7 @@ export async function startTwin(options: TwinOptions, onStop: () => void = () =>
     regions,
     credentials: { accessKeyId: root.principal.accessKeyId, secretAccessKey: root.secretAccessKey },
     caFile: composition.caFile,
+    started: { noIam: options.noIam, lag: options.lag },
   }
   writeFileSync(folder.endpoint, JSON.stringify(address, null, 2), { mode: 0o600 })
   log(`up: process ${process.pid}, ${listener.url}`)
@@ -121,7 +124,7 @@ function verbsOf(composition: Composition, deploy: Twin['deploy']): Record<strin
 }
 
 /** The stacks whose name ends in one of `only`, with those that they depend on; all of them for none. */
-export function selectStacks(assembly: Assembly, only: readonly string[]): Assembly {
+function selectStacks(assembly: Assembly, only: readonly string[]): Assembly {
   if (only.length === 0) return assembly
   const wanted = new Set<string>()
   const want = (name: string) => {
