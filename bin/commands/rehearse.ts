@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { InvalidArgumentError } from 'commander'
 import type { Verb } from '../holdfast.ts'
+import { countOf } from '../options.ts'
 import type { Rehearsal } from '../rehearsal/rehearse.ts'
 import { Progress, paint, table } from '../terminal.ts'
 
@@ -39,15 +39,9 @@ export const register: Verb = program => {
     .action(rehearseFromTerminal)
 }
 
-function countOf(text: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new InvalidArgumentError('want a whole number above zero')
-}
-
 async function rehearseFromTerminal(options: Options): Promise<void> {
   const { freshAssembly } = await import('../assembly.ts')
-  const { askTwin, bringUp } = await import('../twin-process.ts')
+  const { bringUp } = await import('../twin-process.ts')
   const { rehearse } = await import('../rehearsal/rehearse.ts')
   if (options.load !== undefined) {
     // Before minutes are spent on a twin.
@@ -64,6 +58,8 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
     { environment: options.env, assembly, only: [], noIam: false, pauseSchedules: false, holdCalendar: true },
     say,
   )
+  const isKept = isOld || options.keep === true
+  const listening = isKept ? undefined : stopWhenInterrupted(options.env)
   progress.done(`${options.env} is up after ${seconds()} s`)
   try {
     const told = (text: string) => progress.done(text)
@@ -73,16 +69,40 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
     )
     process.exitCode = (await held(shown, options.env)) ? 0 : 1
     if (options.json) console.log(JSON.stringify({ seconds: Number(seconds()), ...shown }, null, 2))
-    else console.log(`\n${await describe(shown, options.env)}\n\n${seconds()} s in all`)
+    else
+      console.log(
+        `\n${await describe(shown, options.env)}\ntwin      ${isKept ? 'runs on' : 'stopped'}; holdfast reset --env ${options.env} removes it with all it holds\n\n${seconds()} s in all`,
+      )
   } finally {
-    const { findTwin } = await import('../target.ts')
-    const twin = isOld ? undefined : findTwin(options.env)
-    if (twin && options.keep) await askTwin(twin, 'resume-schedules')
-    else if (twin) {
-      const { stopTwin } = await import('./down.ts')
-      await stopTwin(twin)
-    }
+    listening?.()
+    if (!isKept) await stopTwinOf(options.env)
+    else if (!isOld) await resumeSchedules(options.env)
   }
+}
+
+async function stopTwinOf(environment: string): Promise<void> {
+  const { stopTwin } = await import('./down.ts')
+  const { findTwin } = await import('../target.ts')
+  const twin = findTwin(environment)
+  if (twin) await stopTwin(twin)
+}
+
+/** A twin that is kept gets back the calendar that the rehearsal held. */
+async function resumeSchedules(environment: string): Promise<void> {
+  const { askTwin } = await import('../twin-process.ts')
+  const { findTwin } = await import('../target.ts')
+  const twin = findTwin(environment)
+  if (twin) await askTwin(twin, 'resume-schedules')
+}
+
+/** From here on Ctrl-C stops the twin, too: nobody else would. Gives back how to listen no more. */
+function stopWhenInterrupted(environment: string): () => void {
+  const stop = () => {
+    console.error(`\nstopping the twin of ${environment} …`)
+    void stopTwinOf(environment).finally(() => process.exit(130))
+  }
+  process.once('SIGINT', stop).once('SIGTERM', stop)
+  return () => process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
 }
 
 async function objectivesOf(environment: string) {
@@ -109,7 +129,7 @@ function deleted({ damage, onlyInCopy }: Rehearsal): string {
 }
 
 async function describe(shown: Rehearsal, environment: string): Promise<string> {
-  const { sayDuration, sayShare } = await import('../../lambdas/restore-drill/report/figure.ts')
+  const { sayCount, sayDuration, sayShare } = await import('../../lambdas/restore-drill/report/figure.ts')
   const { sayVerification } = await import('./evidence.ts')
   const objectives = await objectivesOf(environment)
   const { drill, loss } = shown
@@ -136,7 +156,7 @@ async function describe(shown: Rehearsal, environment: string): Promise<string> 
       // No acknowledged commit lost is an RPO of zero; one lost is a loss of unknown age.
       row(
         'instance-loss',
-        `${loss.lost} of ${loss.acknowledged} commits`,
+        `${sayCount(loss.lost)} of ${sayCount(loss.acknowledged)} commits`,
         loss.lost === 0 ? 0 : null,
         loss.outageSeconds,
       ),

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KMSClient } from '@aws-sdk/client-kms'
@@ -99,6 +99,8 @@ async function keepEvidence(
   const chain = await readBucket(deployment.s3('home'), bucket, region)
   const pin = await publicKey(region, await deployment.output('home', 'EvidenceKeyArn'))
   const folder = join(ROOT, '.holdfast', 'evidence')
+  // Another twin's records under the same names would break this one's chain.
+  await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   for (const { name, text } of chain.files)
     await writeFile(join(folder, name.slice(name.lastIndexOf('/') + 1)), text)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { assembly } from '../support/assembly.ts'
+import { start } from './run.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 let twins: string
@@ -44,3 +45,21 @@ test('a small rehearsal breaks a database, brings it back, proves it and leaves 
   expect(readFileSync(shown.report, 'utf8')).toContain('<b>Proven</b>')
   expect(existsSync(join(twins, 'dev', 'endpoint.json'))).toBe(false)
 }, 400_000)
+
+test('a rehearsal that is interrupted leaves nothing running', async () => {
+  const { directory } = await assembly('dev')
+  const words = ['rehearse', '--env', 'dev', '--assembly', directory, '--rows', '2000']
+  const { child, ended } = start(words, { HOLDFAST_TWINS: twins, NODE_OPTIONS: '' })
+  await new Promise<void>(resolve => {
+    let said = ''
+    child.stderr?.on('data', (text: string) => {
+      said += text
+      if (said.includes('writing steadily')) resolve()
+    })
+  })
+  child.kill('SIGINT')
+  const { code, stderr } = await ended
+  expect(stderr).toContain('stopping the twin of dev …')
+  expect(code).toBe(130)
+  expect(existsSync(join(twins, 'dev/endpoint.json'))).toBe(false)
+}, 300_000)

@@ -83,6 +83,8 @@ export async function refuseOtherFormats(file: string): Promise<void> {
   const handle = await open(file)
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0)
+    if (bytesRead === 0)
+      throw new Refusal('NotADump', `${file} is empty`, 'make a plain-format dump: pg_dump -Fp')
     if (buffer.toString('latin1', 0, 5) === 'PGDMP')
       throw new Refusal(
         'NotADump',
