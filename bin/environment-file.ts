@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url'
 import { describeUnreadable } from '../config/fault.ts'
 import { Refusal } from '../lambdas/runtime/failure.ts'
 
+const MODULES = ['.ts', '.mts', '.js', '.mjs']
+
 /**
  * An environment as written in a file of one's own: JSON, or a module that exports exactly one environment.
  * Throws a Refusal when there is no such file, or not one environment in it.
@@ -14,6 +16,12 @@ export async function readEnvironmentFile(path: string): Promise<unknown> {
     throw new Refusal('EnvironmentFile', `there is no file ${path} to read`, 'check the path', { cause })
   })
   if (extname(full) === '.json') return parseJson(text, path)
+  if (!MODULES.includes(extname(full)))
+    throw new Refusal(
+      'EnvironmentFile',
+      `${path} is no environment: want ${MODULES.join(', ')} or .json`,
+      'write it like config/prod.ts, or as JSON',
+    )
   const exported = Object.entries(await importFrom(full, path))
   // Node takes a module without any export for CommonJS, and gives it these.
   const values = exported.some(([name]) => name === 'module.exports')

@@ -8,6 +8,7 @@ import { closedFolder, folderAt } from '../twin/state/folder.ts'
 import { holderOf } from '../twin/state/lock.ts'
 import type { TwinEndpoint } from '../twin/twin.ts'
 import { ROOT } from './assembly.ts'
+import type { Where } from './options.ts'
 
 /** A twin that is running now. */
 export type LiveTwin = TwinEndpoint & { readonly environment: string; readonly root: string }
@@ -16,9 +17,6 @@ export type LiveTwin = TwinEndpoint & { readonly environment: string; readonly r
 export type Target =
   | { readonly kind: 'twin'; readonly twin: LiveTwin }
   | { readonly kind: 'aws'; readonly region: string | undefined }
-
-/** What the commands let a person say about where their calls go. */
-export type TargetOptions = { readonly target?: string; readonly env?: string }
 
 /**
  * Folder of an environment's twin: in `.twin` beside the sources. Where root works in a folder that PostgreSQL's
@@ -83,13 +81,7 @@ export function requireTwin(environment: string | undefined): LiveTwin {
  * real AWS otherwise or with `--target aws`. Clients made with `new XClient({})` then follow.
  * @throws Refusal `NoTwin`, `WhichTwin`
  */
-export function chooseTarget(options: TargetOptions): Target {
-  if (options.target !== undefined && options.target !== 'aws' && options.target !== 'twin')
-    throw new Refusal(
-      'UnknownTarget',
-      `there is no target ${options.target}`,
-      'use --target twin or --target aws',
-    )
+export function chooseTarget(options: Where): Target {
   const wanted =
     options.target !== 'aws' &&
     (options.target === 'twin' || (options.env ? findTwin(options.env) : findTwins()[0]) !== undefined)

@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { Archive, Stored } from '../../lambdas/runtime/segment/store.ts'
+import type { Place } from '../drill/deployment.ts'
 import type { Verb } from '../holdfast.ts'
+import { countOf, placeOption, type Where, where } from '../options.ts'
 import { Progress, paint, table } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -15,16 +17,16 @@ Examples:
   holdfast archive cat --table public.orders | head -1
   holdfast archive list --bucket my-segments --target aws`
 
-type Where = { env?: string; target?: string; region?: 'home' | 'standby'; bucket?: string; json?: boolean }
-type List = Where & { last?: number }
-type Range = Where & { from?: string; to?: string; table?: string; database?: string }
+type Chosen = Where & { region: Place; bucket?: string; json?: boolean }
+type List = Chosen & { last?: number }
+type Range = Chosen & { from?: string; to?: string; table?: string; database?: string }
 
 /** `holdfast archive`: lists, shows, verifies and prints what the archive holds, without the database. */
 export const register: Verb = program => {
   const archive = program
     .command('archive')
     .description('the change archive: list, show, verify, cat')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('afterAll', EXAMPLES)
   place(archive.command('list').description('every segment: where it begins and ends, what it holds'))
     .option('--last <count>', 'only so many, the newest', countOf)
     .option('--json', 'for machines')
@@ -48,25 +50,17 @@ export const register: Verb = program => {
 }
 
 function place(command: Command): Command {
-  return command
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws')
-    .option('--region <place>', 'home or standby', 'home')
+  return where(command)
+    .addOption(placeOption())
     .option('--bucket <name>', 'another bucket than the environment’s')
 }
 
-async function withArchive<T>(where: Where, work: (archive: Archive) => Promise<T>): Promise<T> {
+async function withArchive<T>(chosen: Chosen, work: (archive: Archive) => Promise<T>): Promise<T> {
   const { openDeployment } = await import('../drill/deployment.ts')
-  await using deployment = await openDeployment(where)
-  const place = where.region ?? 'home'
-  const bucket = where.bucket ?? (await deployment.output(place, 'SegmentsBucket'))
+  await using deployment = await openDeployment(chosen)
+  const place = chosen.region
+  const bucket = chosen.bucket ?? (await deployment.output(place, 'SegmentsBucket'))
   return await work({ s3: deployment.s3(place), bucket })
-}
-
-function countOf(text: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new InvalidArgumentError('want a whole number above zero')
 }
 
 /** Tells how far a long reading is: on a terminal each step, elsewhere a line now and then. */
@@ -141,7 +135,7 @@ const EMPTY = `${paint('yellow', 'unknown')}  the bucket holds no segment\nHINT:
 
 const rowsOf = ({ rows }: Stored['header']) => rows.insert + rows.update + rows.delete
 
-async function show(which: string, options: Where): Promise<void> {
+async function show(which: string, options: Chosen): Promise<void> {
   const { Refusal } = await import('../../lambdas/runtime/failure.ts')
   const { readHeader } = await import('../../lambdas/runtime/segment/store.ts')
   const { key, seal, header, objectBytes } = await withArchive(options, async archive => {
@@ -155,7 +149,7 @@ async function show(which: string, options: Where): Promise<void> {
   console.log(JSON.stringify({ key, seal, objectBytes, ...header }, null, 2))
 }
 
-async function verify(options: Where): Promise<void> {
+async function verify(options: Chosen): Promise<void> {
   const { verifyArchive } = await import('../../lambdas/archive-verification/verify.ts')
   const tell = counted('segments read back:')
   const began = performance.now()

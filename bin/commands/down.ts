@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verb } from '../holdfast.ts'
+import { environmentOption } from '../options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -14,7 +16,7 @@ export const register: Verb = program => {
   program
     .command('down')
     .description('stop the twin; what it holds stays')
-    .option('--env <name>', 'the environment')
+    .addOption(environmentOption())
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
     .action(async (options: { env?: string; json?: boolean }) => {
@@ -37,7 +39,7 @@ export async function stopTwin(twin: { readonly environment: string; readonly pi
   process.kill(twin.pid, 'SIGTERM')
   for (const end = Date.now() + WAIT_MS; Date.now() < end; ) {
     if (!isThere(twin.pid)) return
-    await new Promise(resolve => setTimeout(resolve, POLL_MS))
+    await sleep(POLL_MS)
   }
   if (findTwin(twin.environment))
     throw new Error(`process ${twin.pid} does not stop\nHINT: kill -9 ${twin.pid}; what it runs ends with it`)

@@ -1,6 +1,7 @@
-import { InvalidArgumentError } from 'commander'
+import { Option } from 'commander'
 import { FAULTS } from '../../lambdas/examine/request.ts'
 import type { Verb } from '../holdfast.ts'
+import { placeOption, type Where, where } from '../options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -12,12 +13,9 @@ Examples:
   holdfast drill --region standby                    the replicated backups of the other region
   holdfast drill --control row-deleted               damage the copy: the drill must notice
 
-Exit code 0 only when every objective held. Ctrl-C stops the drill and deletes its copy.
-Controls: ${FAULTS.join(', ')}`
+Exit code 0 only when every objective held. Ctrl-C stops the drill and deletes its copy.`
 
-export type DrillOptions = {
-  env?: string
-  target?: string
+export type DrillOptions = Where & {
   to: string
   region: 'home' | 'standby'
   control?: string
@@ -27,18 +25,17 @@ export type DrillOptions = {
 
 /** `holdfast drill`: restores, proves and signs, with live progress. */
 export const register: Verb = program => {
-  program
-    .command('drill')
+  where(program.command('drill'))
     .description('restore a copy, prove it against the living database, sign what was found')
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws')
     .option(
       '--to <moment>',
       'latest, now, random, before-backup-window, a time with a zone or a snapshot',
       'latest',
     )
-    .option('--region <place>', 'home or standby', placeOf, 'home')
-    .option('--control <fault>', 'a negative control: put this fault into the copy', faultOf)
+    .addOption(placeOption())
+    .addOption(
+      new Option('--control <fault>', 'a negative control: put this fault into the copy').choices(FAULTS),
+    )
     .option(
       '--control-source <instance>',
       'for the control other-database: what to restore instead; the deployed role may not',
@@ -49,14 +46,4 @@ export const register: Verb = program => {
       const { drillFromTerminal } = await import('../drill/run.ts')
       await drillFromTerminal(options)
     })
-}
-
-function placeOf(text: string): string {
-  if (text === 'home' || text === 'standby') return text
-  throw new InvalidArgumentError('want home or standby')
-}
-
-function faultOf(text: string): string {
-  if ((FAULTS as readonly string[]).includes(text)) return text
-  throw new InvalidArgumentError(`want one of ${FAULTS.join(', ')}`)
 }

@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Verification } from '../../lambdas/runtime/evidence/verify.ts'
+import type { Place } from '../drill/deployment.ts'
 import type { Loaded } from '../evidence/read.ts'
 import type { Verb } from '../holdfast.ts'
+import { placeOption, type Where, where } from '../options.ts'
 import { paint, table } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -17,14 +19,14 @@ Examples:
 Without --key a record is verified with the key inside it: that finds damage, not a forger.
 The key of an environment: aws kms get-public-key --key-id alias/<name>-evidence`
 
-type Where = { env?: string; target?: string; region?: 'home' | 'standby' }
+type Chosen = Where & { region: Place }
 
 /** `holdfast evidence`: lists, shows, verifies and draws what drills have proven. */
 export const register: Verb = program => {
   const evidence = program
     .command('evidence')
     .description('what drills have proven: list, show, verify, report')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('afterAll', EXAMPLES)
   place(evidence.command('list').description('every drill in the chain'))
     .argument('[from]', 'a folder of evidence, in place of the bucket')
     .option('--json', 'for machines')
@@ -51,25 +53,22 @@ export const register: Verb = program => {
 }
 
 function place(command: Command): Command {
-  return command
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws')
-    .option('--region <place>', 'home or standby', 'home')
+  return where(command).addOption(placeOption())
 }
 
-async function load(from: string | undefined, where: Where): Promise<Loaded[]> {
+async function load(from: string | undefined, chosen: Chosen): Promise<Loaded[]> {
   const { readBucket, readPath } = await import('../evidence/read.ts')
   if (from !== undefined) return readPath(from)
   const { openDeployment } = await import('../drill/deployment.ts')
-  await using deployment = await openDeployment(where)
-  const place = where.region ?? 'home'
+  await using deployment = await openDeployment(chosen)
+  const place = chosen.region
   const bucket = await deployment.output(place, 'EvidenceBucket')
   const region = deployment.region(place)
   const chain = `${deployment.config.name}/${region}`
   return [{ ...(await readBucket(deployment.s3(place), bucket, region)), chain }]
 }
 
-async function list(from: string | undefined, options: Where & { json?: boolean }): Promise<void> {
+async function list(from: string | undefined, options: Chosen & { json?: boolean }): Promise<void> {
   const { recordsOf } = await import('../evidence/read.ts')
   const { summaryOf } = await import('../../lambdas/restore-drill/report/summary.ts')
   const { sayDuration, sayShare, sayTime } = await import('../../lambdas/restore-drill/report/figure.ts')
@@ -91,7 +90,7 @@ async function list(from: string | undefined, options: Where & { json?: boolean 
 
 const COLOURS = { pass: 'green', fail: 'red', unknown: 'yellow' } as const
 
-async function show(which: string, options: Where & { from?: string; json?: boolean }): Promise<void> {
+async function show(which: string, options: Chosen & { from?: string; json?: boolean }): Promise<void> {
   const { pick, recordsOf } = await import('../evidence/read.ts')
   const sealed = pick(recordsOf(await load(options.from, options)), which)
   if (options.json) return console.log(JSON.stringify(sealed, null, 2))
@@ -101,7 +100,7 @@ async function show(which: string, options: Where & { from?: string; json?: bool
 
 async function verify(
   from: string | undefined,
-  options: Where & { key?: string; newest?: string; json?: boolean },
+  options: Chosen & { key?: string; newest?: string; json?: boolean },
 ): Promise<void> {
   const { verifyChain } = await import('../../lambdas/runtime/evidence/verify.ts')
   const chains = await load(from, options)
@@ -155,7 +154,7 @@ export function sayVerification(found: Verification, where: string): string {
   ].join('\n')
 }
 
-async function report(which: string, options: Where & { from?: string; out: string }): Promise<void> {
+async function report(which: string, options: Chosen & { from?: string; out: string }): Promise<void> {
   const { pick, recordsOf } = await import('../evidence/read.ts')
   const { renderReport } = await import('../../lambdas/restore-drill/report/render.ts')
   const { summaryOf } = await import('../../lambdas/restore-drill/report/summary.ts')

@@ -3,6 +3,7 @@ import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Injury } from '../../twin/control/fault-verbs.ts'
 import type { ActiveFault, Fault, FaultEffect } from '../../twin/wire/faults.ts'
 import type { Verb } from '../holdfast.ts'
+import { environmentOption } from '../options.ts'
 import { table } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -98,8 +99,7 @@ export const register: Verb = program => {
   const fault = program
     .command('fault')
     .description('make the twin fail: throttle, delay, kill, drop, corrupt, lose a region, skew the clock')
-    .addHelpText('after', EXAMPLES)
-    .showHelpAfterError('HINT: holdfast fault --help lists the faults, with an example of each')
+    .addHelpText('afterAll', EXAMPLES)
   registerCalls(fault)
   for (const [usage, description, injury] of INJURIES)
     common(fault.command(usage))
@@ -112,7 +112,7 @@ export const register: Verb = program => {
 }
 
 function common(command: Command): Command {
-  return command.option('--env <name>', 'the environment').option('--json', 'for machines')
+  return command.addOption(environmentOption()).option('--json', 'for machines')
 }
 
 // Those that take options of their own.
@@ -185,7 +185,11 @@ async function add(effect: string, options: Added): Promise<void> {
     effect: effectOf(effect, options),
   }
   const added = await ask<{ id: string }>(options, 'fault-add', fault)
-  console.log(options.json ? JSON.stringify(added) : `${added.id} waits for its calls`)
+  console.log(
+    options.json
+      ? JSON.stringify(added)
+      : `${added.id}: ${effect} ${service ?? 'every service'}:${operation ?? '*'} in ${region ?? 'every region'}, ${times ? `${times} ${times === '1' ? 'time' : 'times'}` : `until holdfast fault clear ${added.id}`}`,
+  )
 }
 
 function effectOf(kind: string, options: Added): FaultEffect {

@@ -1,8 +1,10 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { folderAt } from '../../twin/state/folder.ts'
 import type { Verb } from '../holdfast.ts'
+import { countOf } from '../options.ts'
 import { paint } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -13,7 +15,7 @@ Examples:
   holdfast logs twin --lines 200   the twin's own log
   holdfast logs denials            refusals by IAM, with the statement that was missing`
 
-type Options = { env?: string; lines: string; follow?: boolean; region?: string; json?: boolean }
+type Options = { env?: string; lines: number; follow?: boolean; region?: string; json?: boolean }
 
 const POLL_MS = 250
 
@@ -24,7 +26,7 @@ export const register: Verb = program => {
     .description('the log of a function, of the twin, or of the refusals')
     .option('--env <name>', 'the environment', 'prod')
     .option('--region <region>', 'when a function is in both regions')
-    .option('--lines <count>', 'how many of the last lines', '50')
+    .option('--lines <count>', 'how many of the last lines', countOf, 50)
     .option('--follow', 'go on as lines come')
     .option('--json', 'for machines: the files there are')
     .addHelpText('after', EXAMPLES)
@@ -42,7 +44,7 @@ async function logs(name: string | undefined, options: Options): Promise<void> {
   const chosen = choose(files, name, options.region)
   for (const { name: title, path } of chosen) {
     if (chosen.length > 1) console.log(paint('bold', title))
-    console.log(lastLines(path, Number(options.lines)))
+    console.log(lastLines(path, options.lines))
   }
   const [only] = chosen
   if (options.follow && only) await follow(only.path)
@@ -80,14 +82,12 @@ function choose(files: readonly LogFile[], name: string, region: string | undefi
     throw new Refusal(
       'NoLog',
       `no log is called ${name}`,
-      `holdfast logs lists them: ${files.map(file => file.name).join(', ')}`,
+      `holdfast logs lists the ${files.length} that there are`,
     )
   return here
 }
 
 function lastLines(path: string, count: number): string {
-  if (!Number.isInteger(count) || count < 0)
-    throw new Refusal('BadCount', '--lines is no whole number', 'holdfast logs twin --lines 100')
   return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-count).join('\n')
 }
 
@@ -100,6 +100,6 @@ async function follow(path: string): Promise<never> {
     closeSync(handle)
     process.stdout.write(buffer.subarray(0, read))
     at += read
-    if (read === 0) await new Promise(resolve => setTimeout(resolve, POLL_MS))
+    if (read === 0) await sleep(POLL_MS)
   }
 }

@@ -1,4 +1,7 @@
+import { Option } from 'commander'
+import type { Severity } from '../../lib/alarms/row.ts'
 import type { Verb } from '../holdfast.ts'
+import { type Where, where } from '../options.ts'
 import type { Route } from '../status/page-test.ts'
 import { paint, table } from '../terminal.ts'
 
@@ -11,16 +14,13 @@ Examples:
 Sends what an alarm would send, marked as a test, through every topic. Exit code 1 when a topic has no confirmed
 subscription or its region does not answer: then nobody would have heard.`
 
-type Options = { env?: string; target?: string; severity?: string; json?: boolean }
+type Options = Where & { severity?: Severity; json?: boolean }
 
 /** `holdfast page-test`: one message through each route. */
 export const register: Verb = program => {
-  program
-    .command('page-test')
+  where(program.command('page-test'))
     .description('send one test message through each paging route')
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws; a running twin when there is one')
-    .option('--severity <severity>', 'page or warn; both when left out')
+    .addOption(new Option('--severity <severity>', 'left out, both').choices(['page', 'warn']))
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
     .action(testPages)
@@ -29,12 +29,6 @@ export const register: Verb = program => {
 async function testPages(options: Options): Promise<void> {
   const { Refusal } = await import('../../lambdas/runtime/failure.ts')
   const { severity } = options
-  if (severity !== undefined && severity !== 'page' && severity !== 'warn')
-    throw new Refusal(
-      'UnknownSeverity',
-      `there is no severity ${severity}`,
-      'use --severity page or --severity warn',
-    )
   const { openDeployment } = await import('../drill/deployment.ts')
   const { sendTests } = await import('../status/page-test.ts')
   await using deployment = await openDeployment(options)

@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from 'commander'
 import type { Verb } from '../holdfast.ts'
+import { placeOption, type Where, where } from '../options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -16,9 +16,7 @@ The copy is called drill-proving-<name> until it is proven; only then does it ge
 protection. A drill, not this command, is what signs evidence. Exit code 0 only for a proven copy.
 Ctrl-C leaves what stands and says how to delete it.`
 
-export type RestoreOptions = {
-  env?: string
-  target?: string
+export type RestoreOptions = Where & {
   to: string
   region: 'home' | 'standby'
   withArchive?: boolean
@@ -28,13 +26,10 @@ export type RestoreOptions = {
 
 /** `holdfast restore`: production beside production, for use, proven before it gets its name. */
 export const register: Verb = program => {
-  program
-    .command('restore')
+  where(program.command('restore'))
     .description('restore production beside production, for use: proven, then named and protected')
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws')
     .requiredOption('--to <moment>', 'latest, a time with a zone or a snapshot')
-    .option('--region <place>', 'home or standby', placeOf, 'home')
+    .addOption(placeOption())
     .option(
       '--with-archive',
       'roll the copy forward along the archive, to the time or to its end; at home only',
@@ -46,9 +41,4 @@ export const register: Verb = program => {
       const { restoreFromTerminal } = await import('../restore/run.ts')
       await restoreFromTerminal(options)
     })
-}
-
-function placeOf(text: string): string {
-  if (text === 'home' || text === 'standby') return text
-  throw new InvalidArgumentError('want home or standby')
 }

@@ -1,5 +1,6 @@
 import type { ShownSchedule } from '../../twin/control/schedule-verbs.ts'
 import type { Verb } from '../holdfast.ts'
+import { environmentOption } from '../options.ts'
 import { paint, table } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -17,12 +18,12 @@ export const register: Verb = program => {
   const schedule = program
     .command('schedule')
     .description("the twin's schedules and backup plans: list, run one now, pause all, resume")
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('afterAll', EXAMPLES)
   const command = (usage: string, description: string) =>
     schedule
       .command(usage)
       .description(description)
-      .option('--env <name>', 'the environment')
+      .addOption(environmentOption())
       .option('--json', 'for machines')
   command('list', 'what runs when').action(list)
   command('run <name>', 'start a schedule now; a part of its name is enough')
@@ -53,7 +54,12 @@ async function list(options: Options): Promise<void> {
   console.log(
     table(
       ['schedule', 'region', 'when', 'next'],
-      schedules.map(({ name, region, expression, next }) => [name, region, expression, next ?? '']),
+      schedules.map(({ name, region, expression, next }) => [
+        name,
+        region,
+        expression,
+        next === undefined ? '' : `${next.slice(0, 19)}Z`,
+      ]),
     ),
   )
 }

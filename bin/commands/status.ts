@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verb } from '../holdfast.ts'
+import { type Where, where } from '../options.ts'
 import { paint } from '../terminal.ts'
 
 const EXAMPLES = `
@@ -18,9 +19,7 @@ back; the age of the newest proof, and how often one is due.
 
 Exit codes: 0 looked, whatever it saw; 1 could not look, or, with --check, not every drilled objective holds.`
 
-type Options = {
-  env?: string
-  target?: string
+type Options = Where & {
   json?: boolean
   watch?: boolean
   check?: boolean
@@ -32,11 +31,8 @@ const EVERY = 5
 
 /** `holdfast status`: the objectives and their proofs, what rings, and what a running twin is made of. */
 export const register: Verb = program => {
-  program
-    .command('status')
+  where(program.command('status'))
     .description('every objective, how exposed it is, its last proof, and what rings')
-    .option('--env <name>', 'the environment')
-    .option('--target <target>', 'twin or aws; a running twin when there is one')
     .option('--watch', `look again every ${EVERY} seconds`)
     .option('--check', 'exit code 1 unless every drilled objective holds and none is exposed or unknown')
     .option('--all', 'everything that a twin is made of')

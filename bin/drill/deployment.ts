@@ -4,7 +4,8 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { loadEnvironment } from '../../config/environments.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
-import { chooseTarget, type LiveTwin, type TargetOptions } from '../target.ts'
+import type { Where } from '../options.ts'
+import { chooseTarget, type LiveTwin } from '../target.ts'
 
 /** The environment's home region, or the other one. */
 export type Place = 'home' | 'standby'
@@ -25,7 +26,7 @@ export type Deployment = AsyncDisposable & {
  * Opens the environment that is meant: the one named, or the one whose twin runs. Real AWS takes credentials and
  * profile from where every AWS tool does. @throws Refusal `WhichEnvironment`
  */
-export async function openDeployment(options: TargetOptions): Promise<Deployment> {
+export async function openDeployment(options: Where): Promise<Deployment> {
   const target = chooseTarget(options)
   const twin = target.kind === 'twin' ? target.twin : undefined
   const environment = options.env ?? twin?.environment

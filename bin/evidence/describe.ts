@@ -37,8 +37,9 @@ export function describeEvidence({ evidence, sha256 }: SealedEvidence): string {
     `${paint(['bold', COLOURS[evidence.verdict]], evidence.verdict.toUpperCase())}  ${evidence.sentence}`,
     `RPO ${sayDuration(measured.rpoSeconds)} of ${sayDuration(objective.rpoSeconds)}, RTO ${sayDuration(measured.rtoSeconds)} of ${sayDuration(objective.rtoSeconds)}, ${sayShare(measured.coverage)} of the rows`,
     '',
-    table(['', 'Table', 'Rows', 'Equal', 'Changed', 'Lost', 'Corrupt', 'Remark'], tables),
-    '',
+    ...(tables.length === 0
+      ? []
+      : [table(['', 'Table', 'Rows', 'Equal', 'Changed', 'Lost', 'Corrupt', 'Remark'], tables), '']),
     table(['Stage', '', 'Check', 'Found'], checks),
     '',
     `sha-256 ${sha256}`,

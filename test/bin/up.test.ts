@@ -136,6 +136,20 @@ test('a second up changes nothing', async () => {
   expect(endpoint().pid).toBe(twin.pid)
 }, 120_000)
 
+test.each([
+  ['--no-iam', 'the twin of prod runs with IAM: --no-iam counts only where a twin starts'],
+  ['--lag=5', 'the twin of prod was started without --lag: --lag 5 counts only where a twin starts'],
+])(
+  'a second up with %s says that it changes nothing',
+  async (option, sentence) => {
+    const ran = await up(option)
+    expect(ran.stderr).toContain(`${sentence}\nHINT: holdfast down --env prod`)
+    expect(ran.code).toBe(1)
+    expect(endpoint().pid).toBe(twin.pid)
+  },
+  120_000,
+)
+
 test('a second twin on the same state refuses and names the process of the first', async () => {
   const start = { root, account: '111111111111', regions: ['us-east-1'], noIam: false, pauseSchedules: true }
   const second = spawn(process.execPath, ['twin/main.ts', JSON.stringify(start)], {
@@ -172,7 +186,7 @@ test('faults from the command line: throttled calls, then none, a killed primary
         '1',
       )
     ).stdout,
-  ).toMatch(/^fault-\d+ waits/)
+  ).toBe('fault-1: throttle rds:DescribeDBInstances in every region, 1 time\n')
   const rds = new RDSClient({ ...root_(), maxAttempts: 1 })
   clients.push(rds)
   await expect(rds.send(new DescribeDBInstancesCommand({}))).rejects.toMatchObject({ name: 'Throttling' })
