@@ -20,18 +20,18 @@ type Spent = { readonly processor: number; readonly clock: number }
 type Round = Readonly<Record<'minimal' | 'unchanged' | 'changed', Spent>>
 
 // A shell tells what its children took; Node knows only its own.
-const TIMED = '"$0" "$1" >&2; code=$?; times; exit $code'
+const TIMED = '"$0" "$@" >&2; code=$?; times; exit $code'
 
-/** What the program takes until it ends. @throws when it fails */
-function time(program: string, context: object, folder: string): Spent {
+/** What the program takes until it ends, run by Node with these arguments. @throws when it fails */
+function time(program: readonly string[], context: object, folder: string): Spent {
   const began = performance.now()
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', TIMED, process.execPath, program], {
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', TIMED, process.execPath, ...program], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
     encoding: 'utf8',
   })
   const clock = (performance.now() - began) / 1_000
-  if (status !== 0) throw new Error(`${program} ended with ${status}:\n${stderr}`)
+  if (status !== 0) throw new Error(`${program.join(' ')} ended with ${status}:\n${stderr}`)
   const children = stdout.trim().split('\n').at(-1) ?? ''
   const processor = [...children.matchAll(/(\d+)m([\d.]+)s/g)]
     .map(([, minutes, seconds]) => 60 * Number(minutes) + Number(seconds))
@@ -41,11 +41,12 @@ function time(program: string, context: object, folder: string): Spent {
 
 function measure(pairs: number): Round[] {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
-  const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'))
+  const { app, context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'))
   try {
-    const prod = () => time(join(ROOT, 'bin', 'app.ts'), { ...context, env: 'prod' }, join(folder, 'prod'))
+    const command: string[] = app.split(' ').slice(1)
+    const prod = () => time(command, { ...context, env: 'prod' }, join(folder, 'prod'))
     const round = (): Round => {
-      const minimal = time(join(import.meta.dirname, 'minimal-app.ts'), {}, join(folder, 'minimal'))
+      const minimal = time([join(import.meta.dirname, 'minimal-app.ts')], {}, join(folder, 'minimal'))
       // What the rules of CloudFormation said of earlier templates: without it every template is new to them.
       rmSync(join(ROOT, '.holdfast', 'judged'), { recursive: true, force: true })
       return { minimal, changed: prod(), unchanged: prod() }

@@ -7,12 +7,14 @@ import { Refusal } from '../../lambdas/runtime/failure.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
+type CdkJson = { readonly app: string; readonly context?: object }
+
 /** What the CDK command line adds to the context, so that the templates are those that it deploys. */
 const METADATA = { 'aws:cdk:enable-path-metadata': true, 'aws:cdk:enable-asset-metadata': true }
 
 /**
- * Synthesizes an environment into a folder of its own, hands it to `use` and removes it. Runs bin/app.ts as the
- * CDK command line does, without it: offline, and with the context of cdk.json.
+ * Synthesizes an environment into a folder of its own, hands it to `use` and removes it. Runs the app of cdk.json as
+ * the CDK command line does, without it: offline, with the same options and context.
  */
 export async function withSynthesized<Result>(
   environment: string,
@@ -29,7 +31,9 @@ export async function withSynthesized<Result>(
 
 /** Synthesizes an environment into `folder`, replacing what it holds of an assembly. @throws Refusal `SynthesisFailed` */
 export async function synthesize(environment: string, folder: string): Promise<void> {
-  const { context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8')) as { context?: object }
+  const { app, context } = JSON.parse(await readFile(join(ROOT, 'cdk.json'), 'utf8')) as CdkJson
+  // "node", its options and the program; this process's own Node runs it.
+  const [, ...command] = app.split(' ')
   const env = {
     ...process.env,
     CDK_OUTDIR: folder,
@@ -38,7 +42,7 @@ export async function synthesize(environment: string, folder: string): Promise<v
   const { code, stderr } = await new Promise<{ code: number | string | undefined; stderr: string }>(resolve =>
     execFile(
       process.execPath,
-      [join(ROOT, 'bin/app.ts')],
+      command,
       { cwd: ROOT, env, maxBuffer: 256 * 1024 * 1024 },
       (error, _, stderr) => resolve({ code: error ? (error.code ?? 'killed') : 0, stderr }),
     ),
@@ -49,7 +53,7 @@ export async function synthesize(environment: string, folder: string): Promise<v
     throw new Refusal('SynthesisFailed', stderr.trim(), `holdfast check --env ${environment}`)
   throw new Refusal(
     'SynthesisFailed',
-    `bin/app.ts ended with ${code}:\n${stderr.trim()}`,
+    `${app} ended with ${code}:\n${stderr.trim()}`,
     `run "npx cdk synth -q -c env=${environment}" and mend what it says`,
   )
 }
