@@ -13,6 +13,9 @@ import { RegionStack } from '../../lib/region-stack.ts'
 import { draft } from '../config/draft.ts'
 import { assembly } from '../support/assembly.ts'
 
+const outdir = mkdtempSync(join(tmpdir(), 'holdfast-network-'))
+afterAll(() => rmSync(outdir, { recursive: true }))
+
 const prod = await assembly('prod')
 const dev = await assembly('dev')
 
@@ -108,9 +111,6 @@ test('the two regions have networks that do not overlap', () => {
 describe('a network with NAT gateways', () => {
   type Found = Readonly<Record<string, { Properties: Readonly<Record<string, unknown>> }>>
 
-  const outdir = mkdtempSync(join(tmpdir(), 'holdfast-network-'))
-  afterAll(() => rmSync(outdir, { recursive: true }))
-
   /** The template of a network of that many gateways. */
   function network(natGateways: number, cidr = '10.40.0.0/16') {
     const config = loadEnvironment('prod')
@@ -178,6 +178,7 @@ test.each([
   [{ zones: 2, standbyZoneLetters: 'cb' }, ['us-east-1a', 'us-east-1b'], ['us-west-2c', 'us-west-2b']],
 ])('lies in the zones that the environment names: %j', (network, home, standby) => {
   const config = parseConfig(draft({ network }))
-  const zones = (region: string) => new RegionStack(new App(), 'stack', config, region).availabilityZones
+  const zones = (region: string) =>
+    new RegionStack(new App({ outdir }), 'stack', config, region).availabilityZones
   expect([zones('us-east-1'), zones('us-west-2')]).toEqual([home, standby])
 })

@@ -1,4 +1,7 @@
-import { expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from '@jest/globals'
 import { App, Stack } from 'aws-cdk-lib'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSubscription } from 'aws-cdk-lib/aws-sns'
@@ -7,9 +10,12 @@ import { Paging } from '../../lib/paging.ts'
 import { Topics } from '../../lib/topics.ts'
 import { draft } from '../config/draft.ts'
 
+const outdir = mkdtempSync(join(tmpdir(), 'holdfast-paging-'))
+afterAll(() => rmSync(outdir, { recursive: true }))
+
 /** Who hears which topic. */
 function subscriptions(paging: Record<string, unknown>) {
-  const stack = new Stack(new App(), 'stack')
+  const stack = new Stack(new App({ outdir }), 'stack')
   const config = parseConfig(draft({ paging }))
   const topics = new Topics(stack, 'Topics', { config, key: new Key(stack, 'Key') })
   new Paging(stack, 'Paging', { config, topics, instances: [] })
