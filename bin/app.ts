@@ -6,7 +6,9 @@ import { bundle, VERBS } from '../lib/bundles.ts'
 enableCompileCache(new URL('../.holdfast/compiled', import.meta.url).pathname)
 
 try {
-  // esbuild works beside this process, so it runs while the much larger CDK is being loaded.
+  // esbuild works beside this process, so it runs while the much larger CDK is being loaded. It is done last all the
+  // same: a sixth sooner when it collects garbage rarely, which it takes from the environment alone.
+  process.env.GOGC ??= '400'
   const bundling = bundle(VERBS)
   // Before CDK: a mistake in a configuration is told at once.
   const { loadEnvironment } = await import('../config/environments.ts')

@@ -52,8 +52,6 @@ function requireHandler(verb: string): void {
 }
 
 async function compile(verbs: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
-  // A synth waits for esbuild, and it takes how rarely to collect garbage from here alone: a sixth of its time.
-  process.env.GOGC ??= '400'
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
     entryPoints: Object.fromEntries(verbs.map(verb => [verb, `lambdas/${verb}/handler.ts`])),
