@@ -23,12 +23,17 @@ const within = (part: Part) =>
     ...(part.to === null ? [] : [`t.ctid < '(${part.to},0)'`]),
   ].join(' and ') || 'true'
 
-/** One digest a part, in their order, in one statement. */
+/**
+ * One digest a part, in their order, in one statement. This is where a comparison spends its time, so a row is hashed
+ * once: its other hash is the first one turned, and `offset 0` keeps the planner from taking both from the columns.
+ * A changed row goes unseen once in 2⁶⁴.
+ */
 export function digestQuery(parts: readonly Part[]): string {
   return parts
     .map(
       (part, at) =>
-        `select ${at} as at, count(*), sum(${part.hashes[0]}), sum(${part.hashes[1]}) from only ${part.address} t where ${within(part)}`,
+        `select ${at} as at, count(*), sum(pg_catalog.hashint8extended(r.hash, 0)), sum(r.hash)
+from (select ${part.hashes[1]} as hash from only ${part.address} t where ${within(part)} offset 0) r`,
     )
     .join('\nunion all\n')
 }
