@@ -13,7 +13,7 @@ import { createRoles, type ManagedPolicyRecord, type RoleRecord } from './iam/ro
 import { apiOver, dynamicOver } from './in-process.ts'
 import { judgeOver } from './judge.ts'
 import { invokeQuestion, Lambda } from './lambda/lambda.ts'
-import { deployedStacks, eventMessage, isAlarmCalm } from './notices.ts'
+import { deployedStacks, eventMessage, isAlarmCalm, notifierOver } from './notices.ts'
 import { openerFor, type TwinOptions } from './options.ts'
 import { openAuthority } from './postgres/authority.ts'
 import { BACKUP_SERVICE, snapshotsOver } from './recovery-points.ts'
@@ -179,28 +179,13 @@ export async function composeServices(
     log,
   })
   const subscriptions = deployed<EventSubscription>('event-subscriptions')
-  // What a service of AWS sends to a topic or a function, if the policy of that resource lets it.
-  const notify = async (
-    service: string,
-    target: string,
-    region: string,
-    source: string,
-    message: { readonly subject: string; readonly body: string },
-  ) => {
-    const isTopic = target.startsWith('arn:aws:sns:')
-    const context = { 'aws:SourceArn': source, 'aws:SourceAccount': account }
-    const asked = [
-      { action: isTopic ? 'sns:Publish' : 'lambda:InvokeFunction', resource: target, context },
-      ...(isTopic ? sns.keyQuestions(target) : []).map(question => ({
-        ...question,
-        context: { ...question.context, ...context },
-      })),
-    ]
-    const refused = asked.find(question => !authorizer.allowsService(service, question, region).allowed)
-    if (refused) throw new Error(`${refused.resource} does not let ${service} do ${refused.action}`)
-    if (isTopic) await sns.publish(target, message)
-    else lambda.invokeLater(lambda.functions.resolve(region, account, target), message.body)
-  }
+  const notify = notifierOver({
+    account,
+    authorizer,
+    sns,
+    invoke: (region, target, body) =>
+      lambda.invokeLater(lambda.functions.resolve(region, account, target), body),
+  })
   const rds = createRds({
     root: folder.root,
     account,
