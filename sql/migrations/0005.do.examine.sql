@@ -1,6 +1,8 @@
 -- The examiner reads everything and owns nothing. Where the master user may not hand a right on, the migration goes
 -- on with a warning and the examination reports what it could not read: it never passes what it has not seen.
 do $examine$
+declare
+  extension text;
 begin
   begin
     grant pg_monitor to holdfast_examine;
@@ -20,26 +22,16 @@ begin
     when insufficient_privilege then
       raise warning 'bypassrls could not be given to holdfast_examine: tables with row security will be reported as not compared';
   end;
-  begin
-    create extension if not exists amcheck with schema holdfast;
-  exception
-    when insufficient_privilege or undefined_file or feature_not_supported then
-      raise warning 'amcheck could not be created: %', sqlerrm;
-  end;
-  -- Reads every page of what amcheck does not know: other kinds of index, and sequences.
-  begin
-    create extension if not exists pg_prewarm with schema holdfast;
-  exception
-    when insufficient_privilege or undefined_file or feature_not_supported then
-      raise warning 'pg_prewarm could not be created: %', sqlerrm;
-  end;
-  -- Compares the map of rows that everybody sees with the rows: no other check reads it.
-  begin
-    create extension if not exists pg_visibility with schema holdfast;
-  exception
-    when insufficient_privilege or undefined_file or feature_not_supported then
-      raise warning 'pg_visibility could not be created: %', sqlerrm;
-  end;
+  -- amcheck reads heaps and btrees, pg_prewarm every page of what amcheck does not know, and pg_visibility compares
+  -- the map of rows that everybody sees with the rows, which no other check reads.
+  foreach extension in array array['amcheck', 'pg_prewarm', 'pg_visibility'] loop
+    begin
+      execute pg_catalog.format('create extension if not exists %I with schema holdfast', extension);
+    exception
+      when insufficient_privilege or undefined_file or feature_not_supported then
+        raise warning '% could not be created: %', extension, sqlerrm;
+    end;
+  end loop;
 end
 $examine$;
 
