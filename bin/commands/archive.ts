@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { sayCount } from '../../lambdas/restore-drill/report/figure.ts'
 import type { Archive, Stored } from '../../lambdas/runtime/segment/store.ts'
 import type { Place } from '../drill/deployment.ts'
 import type { Verb } from '../holdfast.ts'
@@ -71,12 +72,10 @@ function counted(what: string): { (done: number, all?: number): void; over(): vo
   const tell = (done: number, all?: number) => {
     if (!isTerminal && performance.now() - told < 5_000) return
     told = performance.now()
-    progress.say(`${what} ${written(done)}${all === undefined ? '' : ` of ${written(all)}`}`)
+    progress.say(`${what} ${sayCount(done)}${all === undefined ? '' : ` of ${sayCount(all)}`}`)
   }
   return Object.assign(tell, { over: () => isTerminal && progress.done('') })
 }
-
-const written = (number: number) => number.toLocaleString('en-US')
 
 async function keysOf(archive: Archive): Promise<string[]> {
   const { listSegments } = await import('../../lambdas/runtime/segment/store.ts')
@@ -125,9 +124,9 @@ async function list(options: List): Promise<void> {
   console.log(
     table(['kind', 'timeline', 'start', 'end', 'last commit (UTC)', 'transactions', 'rows', 'bytes'], rows),
   )
-  const sum = (of: (stored: Stored) => number) => written(found.reduce((total, each) => total + of(each), 0))
+  const sum = (of: (stored: Stored) => number) => sayCount(found.reduce((total, each) => total + of(each), 0))
   console.log(
-    `\n${written(found.length)}${found.length < all ? ` of ${written(all)}` : ''} segments, ${sum(({ header }) => header.transactions)} transactions, ${sum(({ header }) => rowsOf(header))} rows, ${sum(({ objectBytes }) => objectBytes)} bytes`,
+    `\n${sayCount(found.length)}${found.length < all ? ` of ${sayCount(all)}` : ''} segments, ${sum(({ header }) => header.transactions)} transactions, ${sum(({ header }) => rowsOf(header))} rows, ${sum(({ objectBytes }) => objectBytes)} bytes`,
   )
 }
 
@@ -164,7 +163,7 @@ async function verify(options: Chosen): Promise<void> {
   for (const history of report.histories) {
     const colour = history.faults.length === 0 ? 'green' : 'red'
     console.log(
-      `${paint(colour, history.faults.length === 0 ? 'whole' : `${history.faults.length} faults`)}  database ${history.systemIdentifier}: ${written(history.segments)} segments, ${written(history.transactions)} transactions, ${written(history.rows)} rows, ${written(history.bytes)} bytes, ${history.from} to ${history.to}, read back in ${((performance.now() - began) / 1_000).toFixed(1)} s`,
+      `${paint(colour, history.faults.length === 0 ? 'whole' : `${history.faults.length} faults`)}  database ${history.systemIdentifier}: ${sayCount(history.segments)} segments, ${sayCount(history.transactions)} transactions, ${sayCount(history.rows)} rows, ${sayCount(history.bytes)} bytes, ${history.from} to ${history.to}, read back in ${((performance.now() - began) / 1_000).toFixed(1)} s`,
     )
     for (const { kind, key, detail } of history.faults)
       console.log(`  ${paint('red', kind)}  ${key}\n    ${detail}`)

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { rightsOf } from './relations.ts'
+import { quote, rightsOf } from './relations.ts'
 
 /** A system catalog, what identifies a row of it, and columns that say nothing about the schema. */
 type Catalog = {
@@ -149,14 +149,12 @@ join pg_catalog.pg_type t on t.oid = a.atttypid
 where a.attrelid = any ($1::pg_catalog.text[]::pg_catalog.regclass[]) and a.attnum > 0 and not a.attisdropped
 group by 1`
 
-const quoted = (name: string) => `"${name}"`
-
 /**
  * A column as a text that only a change of its own row changes: rights and references are written with the names of
  * roles, functions and schemas, which can be renamed.
  */
 function textOf({ name, type }: Column): string {
-  const column = `c.${quoted(name)}`
+  const column = `c.${quote(name)}`
   if (type === '_aclitem') return rightsOf(column)
   return type.startsWith('reg') ? `${column}::pg_catalog.oid::pg_catalog.text` : `${column}::pg_catalog.text`
 }

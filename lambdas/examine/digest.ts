@@ -12,8 +12,6 @@ export type Part = {
 /** Two 64-bit hashes a row, added up: equal rows cannot cancel each other as they would under xor. */
 export type Digest = { readonly count: number; readonly sum0: string; readonly sum1: string }
 
-export type BlockDigest = Digest & { readonly block: number }
-
 /** One row as it is compared: its place, its transaction, its two hashes. Never its content. */
 export type HashedRow = readonly [ctid: string, xmin: string, hash0: string, hash1: string]
 

@@ -3,7 +3,7 @@ import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence
 import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
-import { sayDuration } from './report/figure.ts'
+import { sayCount, sayDuration } from './report/figure.ts'
 import type { DrillRequest } from './request.ts'
 import type { Compared } from './stages/compare.ts'
 import type { Found } from './stages/cut.ts'
@@ -149,10 +149,6 @@ function sayChanged(tables: readonly EvidenceTable[]): string {
 
 function total(tables: readonly EvidenceTable[], count: 'compared' | 'equal' | 'changedSince'): number {
   return tables.reduce((all, table) => all + table[count], 0)
-}
-
-function sayCount(count: number): string {
-  return count.toLocaleString('en-US')
 }
 
 // Which checks must see which fault.

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Relation, Tuple } from '../runtime/segment/pgoutput.ts'
 import type { Placed } from '../runtime/segment/transactions.ts'
-import { liftLimits } from './digest.ts'
+import { liftLimits } from './limits.ts'
 import { type Pending, pendingOf } from './pending.ts'
 import { type Computed, repeat } from './repeat.ts'
 import { PREFIX, type Recorded, type SchemaChanges } from './schema-change.ts'
