@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
-import { describeUnreadable } from '../config/fault.ts'
+import { describeUnreadable, InvalidEnvironment } from '../config/fault.ts'
 import about from '../package.json' with { type: 'json' }
-import { paint } from './terminal.ts'
+import { complain, paint, write } from './terminal.ts'
 
 /** A verb of the command line: its file registers options and the action, and loads what it needs only when run. */
 export type Verb = (program: Command) => void
@@ -47,6 +47,11 @@ const program = new Command('holdfast')
   .description('PostgreSQL on AWS that proves it comes back')
   .version(about.version, '-V, --version', 'the version')
   .configureHelp({ subcommandTerm: termOf })
+  .configureOutput({
+    writeOut: text => write(process.stdout, text),
+    writeErr: text => write(process.stderr, text),
+    outputError: (text, tell) => tell(`${apart(text.trimEnd())}\n`),
+  })
   .addHelpText('after', EXAMPLES)
 
 try {
@@ -57,7 +62,9 @@ try {
   hintAtHelp(program, 'holdfast')
   await program.parseAsync()
 } catch (error) {
-  console.error(paint('red', toldOf(error), process.stderr))
+  complain(
+    paint('red', error instanceof InvalidEnvironment ? error.message : apart(toldOf(error)), process.stderr),
+  )
   process.exitCode = 1
 }
 
@@ -73,6 +80,17 @@ function termOf(command: Command): string {
 function hintAtHelp(command: Command, path: string): void {
   command.showHelpAfterError(`HINT: ${path} --help shows what it takes`)
   for (const inner of command.commands) hintAtHelp(inner, `${path} ${inner.name()}`)
+}
+
+/**
+ * Each line of an error but its first and its hint stands in from the margin: a name with a line end in it begins no
+ * line that reads as ours.
+ */
+function apart(told: string): string {
+  const hint = told.lastIndexOf('\nHINT: ')
+  const fact = hint < 0 ? told : told.slice(0, hint)
+  const step = hint < 0 ? '' : told.slice(hint + 1)
+  return [fact, ...(step === '' ? [] : [step])].map(part => part.replaceAll('\n', '\n  ')).join('\n')
 }
 
 /** A user's mistake and a service's refusal are a sentence; a stack trace is for our own bugs only. */

@@ -1,10 +1,50 @@
+import { randomBytes } from 'node:crypto'
 import { styleText } from 'node:util'
+import { legible, oneLine } from '../lambdas/runtime/legible.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
+/**
+ * Stands for ESC in what this file hands out, until it is written. No text from elsewhere can hold it, so that every
+ * other control character that reaches a stream is known to be foreign, and is shown instead of obeyed.
+ */
+const OWN = `\u0001${randomBytes(12).toString('hex')}\u0001`
+const OWN_SEQUENCE = new RegExp(`${OWN}(\\[[0-9;]*[A-Za-z])`)
+
+/** Empties the terminal's screen, as a part of a text to `print`. */
+export const CLEARED = `${OWN}[2J${OWN}[H`
+
+/** Writes an answer and a line end to standard output. All that a command prints passes here, `--json` too. */
+export function print(text = ''): void {
+  write(process.stdout, `${text}\n`)
+}
+
+/** Writes an error or a warning and a line end to standard error. */
+export function complain(text: string): void {
+  write(process.stderr, `${text}\n`)
+}
+
+/** Writes text of several lines as it is shown: only `paint` and its like reach the terminal as controls. */
+export function write(stream: NodeJS.WritableStream, text: string): void {
+  stream.write(shown(text, legible))
+}
+
+function shown(text: string, show: (text: string) => string): string {
+  return text
+    .split(OWN_SEQUENCE)
+    .map((part, index) => (index % 2 === 1 ? `\u001b${part}` : show(part)))
+    .join('')
+}
+
+/** One line of a text that may be painted: what would break the line, a table or a sentence is shown instead. */
+function inLine(text: string): string {
+  return text.split(OWN).map(oneLine).join(OWN)
+}
+
 /** Coloured only where a person looks: on a terminal, and not under NO_COLOR. */
 export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return stream.isTTY && !process.env.NO_COLOR ? styleText(style, text, { validateStream: false }) : text
+  if (!stream.isTTY || process.env.NO_COLOR) return text
+  return styleText(style, legible(text), { validateStream: false }).replaceAll('\u001b', OWN)
 }
 
 /**
@@ -12,9 +52,10 @@ export function paint(style: Style, text: string, stream: NodeJS.WriteStream = p
  * Colour codes do not count as width.
  */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = rows.map(row => row.map(cell => String(cell)))
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...cells.map(row => visible(row[column] ?? ''))),
+  const titles = head.map(inLine)
+  const cells = rows.map(row => row.map(cell => inLine(String(cell))))
+  const widths = titles.map((title, column) =>
+    Math.max(visible(title), ...cells.map(row => visible(row[column] ?? ''))),
   )
   const right = head.map(
     (_, column) =>
@@ -28,12 +69,14 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
       })
       .join('  ')
       .trimEnd()
-  return [line(head), widths.map(width => '─'.repeat(width)).join('  '), ...cells.map(line)].join('\n')
+  return [line(titles), widths.map(width => '─'.repeat(width)).join('  '), ...cells.map(line)].join('\n')
 }
 
 function visible(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape character is what a colour begins with
-  return text.replace(/\u001b\[[0-9;]*m/g, '').length
+  return text
+    .split(OWN_SEQUENCE)
+    .filter((_, index) => index % 2 === 0)
+    .join('').length
 }
 
 /**
@@ -57,13 +100,16 @@ export class Progress {
     this.#step = step
     this.#told = Date.now()
     this.#last = text
-    this.#stream.write(this.#stream.isTTY ? `\r\u001b[2K${text}` : `${text}\n`)
+    this.#write(this.#stream.isTTY ? '\r\u001b[2K' : '', text, this.#stream.isTTY ? '' : '\n')
   }
 
   done(text = this.#last): void {
-    this.#stream.write(
-      this.#stream.isTTY ? `\r\u001b[2K${text}\n` : `${text === this.#last ? '' : `${text}\n`}`,
-    )
+    if (this.#stream.isTTY) this.#write('\r\u001b[2K', text, '\n')
+    else if (text !== this.#last) this.#write('', text, '\n')
     this.#last = ''
+  }
+
+  #write(before: string, text: string, after: string): void {
+    this.#stream.write(`${before}${shown(inLine(text), legible)}${after}`)
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 
 /** Writes values as JSON, a line each, as fast as they are read; ends quietly when the reader goes away, as `head` does. */
 export async function printLines(values: AsyncIterable<unknown>, out: Writable): Promise<void> {
@@ -10,7 +11,7 @@ export async function printLines(values: AsyncIterable<unknown>, out: Writable):
   out.on('error', fail)
   try {
     for await (const value of values) {
-      if (!out.destroyed && !out.write(`${JSON.stringify(value)}\n`))
+      if (!out.destroyed && !out.write(`${oneLine(JSON.stringify(value))}\n`))
         await Promise.race([once(out, 'drain'), once(out, 'close')]).catch(() => {
           // The listener above has the error.
         })

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { sayCount } from '../../lambdas/restore-drill/report/figure.ts'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import type { Archive, Stored } from '../../lambdas/runtime/segment/store.ts'
 import type { Place } from '../drill/deployment.ts'
 import type { Verb } from '../holdfast.ts'
 import { countOf, placeOption, type Where, where } from '../options.ts'
-import { Progress, paint, table } from '../terminal.ts'
+import { Progress, paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -103,14 +104,14 @@ async function list(options: List): Promise<void> {
     return { found: await headers(archive, keys.slice(-(options.last ?? keys.length))), all: keys.length }
   })
   if (options.json)
-    return console.log(
+    return print(
       JSON.stringify(
         found.map(stored => ({ key: stored.key, ...stored.header })),
         null,
         2,
       ),
     )
-  if (all === 0) return console.log(EMPTY)
+  if (all === 0) return print(EMPTY)
   const rows = found.map(({ header, objectBytes }) => [
     header.kind === 'gap' ? `${header.kind} ${header.gap?.cause}` : header.kind,
     header.timeline,
@@ -121,11 +122,11 @@ async function list(options: List): Promise<void> {
     rowsOf(header),
     objectBytes,
   ])
-  console.log(
+  print(
     table(['kind', 'timeline', 'start', 'end', 'last commit (UTC)', 'transactions', 'rows', 'bytes'], rows),
   )
   const sum = (of: (stored: Stored) => number) => sayCount(found.reduce((total, each) => total + of(each), 0))
-  console.log(
+  print(
     `\n${sayCount(found.length)}${found.length < all ? ` of ${sayCount(all)}` : ''} segments, ${sum(({ header }) => header.transactions)} transactions, ${sum(({ header }) => rowsOf(header))} rows, ${sum(({ objectBytes }) => objectBytes)} bytes`,
   )
 }
@@ -145,7 +146,7 @@ async function show(which: string, options: Chosen): Promise<void> {
       throw new Refusal('NoSegment', `the archive has no segment "${which}"`, 'holdfast archive list')
     return readHeader(archive, match)
   })
-  console.log(JSON.stringify({ key, seal, objectBytes, ...header }, null, 2))
+  print(JSON.stringify({ key, seal, objectBytes, ...header }, null, 2))
 }
 
 async function verify(options: Chosen): Promise<void> {
@@ -159,16 +160,16 @@ async function verify(options: Chosen): Promise<void> {
   })
   tell.over()
   if (report.verdict !== 'pass') process.exitCode = 1
-  if (options.json) return console.log(JSON.stringify(report, null, 2))
+  if (options.json) return print(JSON.stringify(report, null, 2))
   for (const history of report.histories) {
     const colour = history.faults.length === 0 ? 'green' : 'red'
-    console.log(
+    print(
       `${paint(colour, history.faults.length === 0 ? 'whole' : `${history.faults.length} faults`)}  database ${history.systemIdentifier}: ${sayCount(history.segments)} segments, ${sayCount(history.transactions)} transactions, ${sayCount(history.rows)} rows, ${sayCount(history.bytes)} bytes, ${history.from} to ${history.to}, read back in ${((performance.now() - began) / 1_000).toFixed(1)} s`,
     )
     for (const { kind, key, detail } of history.faults)
-      console.log(`  ${paint('red', kind)}  ${key}\n    ${detail}`)
+      print(`  ${paint('red', kind)}  ${oneLine(key)}\n    ${oneLine(detail)}`)
   }
-  if (report.histories.length === 0) console.log(EMPTY)
+  if (report.histories.length === 0) print(EMPTY)
 }
 
 async function cat(options: Range): Promise<void> {

@@ -3,7 +3,7 @@ import { describeFault } from '../../config/fault.ts'
 import { readConfig } from '../../config/parse.ts'
 import { readEnvironmentFile } from '../environment-file.ts'
 import type { Verb } from '../holdfast.ts'
-import { paint } from '../terminal.ts'
+import { paint, print } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -32,19 +32,17 @@ async function check(options: Options): Promise<void> {
     notes,
   }))
   if (judged.some(({ faults }) => faults.length > 0)) process.exitCode = 1
-  if (options.json) return console.log(JSON.stringify(judged, null, 2))
+  if (options.json) return print(JSON.stringify(judged, null, 2))
   for (const { environment, faults, notes } of judged) {
-    console.log(
+    print(
       faults.length === 0
         ? `${paint('green', 'ok')}  ${environment}`
         : `${paint('red', `${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}`)}  ${environment}`,
     )
-    for (const fault of faults) console.log(`\n${describeFault(fault)}`)
-    if (faults.length > 0) console.log()
+    for (const fault of faults) print(`\n${describeFault(fault)}`)
+    if (faults.length > 0) print()
     for (const note of notes)
-      console.log(
-        `${paint('yellow', 'look')}  ${note}\n  HINT: ask for it before you deploy, in Service Quotas`,
-      )
+      print(`${paint('yellow', 'look')}  ${note}\n  HINT: ask for it before you deploy, in Service Quotas`)
   }
 }
 

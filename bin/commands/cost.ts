@@ -7,7 +7,7 @@ import { PRICES_OF } from '../../config/prices.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { readEnvironmentFile } from '../environment-file.ts'
 import type { Verb } from '../holdfast.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -37,7 +37,7 @@ async function cost(options: Options): Promise<void> {
   if (!config || others.length > 0) throw new InvalidEnvironment('the configuration', faults)
   const estimate = estimateCost(config)
   if (faults.length > 0) process.exitCode = 1
-  console.log(options.json ? machine(config, estimate, faults) : bill(config, estimate, faults))
+  print(options.json ? machine(config, estimate, faults) : bill(config, estimate, faults))
 }
 
 function machine(config: EnvironmentConfig, estimate: Cost, faults: readonly Fault[]): string {

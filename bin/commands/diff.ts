@@ -3,7 +3,7 @@ import { dangersOf } from '../../config/change.ts'
 import { writtenEnvironment } from '../../config/environments.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Verb } from '../holdfast.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -66,7 +66,7 @@ async function compare(options: Options, folder: string): Promise<void> {
   const after = await readAssembly(folder)
   if (options.save) {
     await saveAssembly(folder, options.save)
-    if (!options.json) console.log(`saved ${after.templates.size} templates in ${options.save}`)
+    if (!options.json) print(`saved ${after.templates.size} templates in ${options.save}`)
     if (!options.against) return
   }
   const before = options.against
@@ -86,10 +86,10 @@ function report(options: Options, changes: readonly ResourceChange[], compared: 
       changed: changes.length,
       stateful: changes.filter(each => each.stateful).length,
     }
-    console.log(JSON.stringify({ ...counted, refused: refused.length, findings }, null, 2))
+    print(JSON.stringify({ ...counted, refused: refused.length, findings }, null, 2))
     return
   }
-  console.log(describe(changes, findings, compared))
+  print(describe(changes, findings, compared))
 }
 
 function allow(dangers: readonly Danger[], { allow: ids, reason = '' }: Options): Finding[] {

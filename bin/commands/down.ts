@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verb } from '../holdfast.ts'
 import { environmentOption } from '../options.ts'
+import { print } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -22,14 +23,12 @@ export const register: Verb = program => {
     .action(async (options: { env?: string; json?: boolean }) => {
       const { requireTwin, findTwins, findTwin } = await import('../target.ts')
       if ((options.env ? findTwin(options.env) : findTwins()[0]) === undefined) {
-        console.log(options.json ? JSON.stringify({ stopped: null }) : 'no twin is running')
+        print(options.json ? JSON.stringify({ stopped: null }) : 'no twin is running')
         return
       }
       const twin = requireTwin(options.env)
       await stopTwin(twin)
-      console.log(
-        options.json ? JSON.stringify({ stopped: twin.environment }) : `${twin.environment} is down`,
-      )
+      print(options.json ? JSON.stringify({ stopped: twin.environment }) : `${twin.environment} is down`)
     })
 }
 

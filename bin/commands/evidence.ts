@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Verification } from '../../lambdas/runtime/evidence/verify.ts'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import type { Place } from '../drill/deployment.ts'
 import type { Loaded } from '../evidence/read.ts'
 import type { Verb } from '../holdfast.ts'
 import { placeOption, type Where, where } from '../options.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -73,8 +74,8 @@ async function list(from: string | undefined, options: Chosen & { json?: boolean
   const { summaryOf } = await import('../../lambdas/restore-drill/report/summary.ts')
   const { sayDuration, sayShare, sayTime } = await import('../../lambdas/restore-drill/report/figure.ts')
   const drills = recordsOf(await load(from, options)).map(summaryOf)
-  if (options.json) return console.log(JSON.stringify(drills, null, 2))
-  if (drills.length === 0) return console.log('no drill has left evidence yet')
+  if (options.json) return print(JSON.stringify(drills, null, 2))
+  if (drills.length === 0) return print('no drill has left evidence yet')
   const rows = drills.map(drill => [
     `#${drill.sequence}`,
     drill.drill,
@@ -85,7 +86,7 @@ async function list(from: string | undefined, options: Chosen & { json?: boolean
     sayDuration(drill.rtoSeconds),
     sayShare(drill.coverage),
   ])
-  console.log(table(['', 'Drill', 'Ended', 'Mode', 'Verdict', 'RPO', 'RTO', 'Compared'], rows))
+  print(table(['', 'Drill', 'Ended', 'Mode', 'Verdict', 'RPO', 'RTO', 'Compared'], rows))
 }
 
 const COLOURS = { pass: 'green', fail: 'red', unknown: 'yellow' } as const
@@ -93,9 +94,9 @@ const COLOURS = { pass: 'green', fail: 'red', unknown: 'yellow' } as const
 async function show(which: string, options: Chosen & { from?: string; json?: boolean }): Promise<void> {
   const { pick, recordsOf } = await import('../evidence/read.ts')
   const sealed = pick(recordsOf(await load(options.from, options)), which)
-  if (options.json) return console.log(JSON.stringify(sealed, null, 2))
+  if (options.json) return print(JSON.stringify(sealed, null, 2))
   const { describeEvidence } = await import('../evidence/describe.ts')
-  console.log(describeEvidence(sealed))
+  print(describeEvidence(sealed))
 }
 
 async function verify(
@@ -112,7 +113,7 @@ async function verify(
     covered,
   }))
   if (found.some(chain => chain.verdict !== 'pass' || chain.covered.length > 0)) process.exitCode = 1
-  console.log(
+  print(
     options.json
       ? JSON.stringify(found, null, 2)
       : found
@@ -127,7 +128,7 @@ const sayCovered = (keys: readonly string[]): string[] =>
   keys.length === 0
     ? []
     : [
-        paint('red', `deleted or written over: ${keys.join(', ')}`),
+        paint('red', `deleted or written over: ${oneLine(keys.join(', '))}`),
         '  what was first written there is locked, and that was read',
       ]
 
@@ -137,8 +138,8 @@ export function sayVerification(found: Verification, where: string): string {
   if (links.length === 0) return paint('red', `no evidence in ${where}: nothing is proven`)
   if (broken?.broken)
     return [
-      paint('red', `broken at ${broken.name}: ${broken.broken.why}`),
-      `  ${broken.broken.detail}`,
+      paint('red', `broken at ${oneLine(broken.name)}: ${broken.broken.why}`),
+      `  ${oneLine(broken.broken.detail)}`,
       `  ${links.indexOf(broken)} of ${links.length} records before it hold`,
     ].join('\n')
   const newest = links.at(-1)
@@ -162,5 +163,5 @@ async function report(which: string, options: Chosen & { from?: string; out: str
   const sealed = pick(records, which)
   const before = records.filter(({ evidence }) => evidence.sequence < sealed.evidence.sequence)
   await writeFile(options.out, renderReport(sealed, before.slice(-29).map(summaryOf)))
-  console.log(options.out)
+  print(options.out)
 }

@@ -4,7 +4,7 @@ import type { Injury } from '../../twin/control/fault-verbs.ts'
 import type { ActiveFault, Fault, FaultEffect } from '../../twin/wire/faults.ts'
 import type { Verb } from '../holdfast.ts'
 import { environmentOption } from '../options.ts'
-import { table } from '../terminal.ts'
+import { print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -170,7 +170,7 @@ function registerCalls(fault: Command): void {
     .description('end one fault, or all')
     .action(async (id: string | undefined, options: Common) => {
       await ask(options, 'fault-clear', { id })
-      console.log(options.json ? '{}' : id === undefined ? 'no fault is left' : `${id} is over`)
+      print(options.json ? '{}' : id === undefined ? 'no fault is left' : `${id} is over`)
     })
 }
 
@@ -185,7 +185,7 @@ async function add(effect: string, options: Added): Promise<void> {
     effect: effectOf(effect, options),
   }
   const added = await ask<{ id: string }>(options, 'fault-add', fault)
-  console.log(
+  print(
     options.json
       ? JSON.stringify(added)
       : `${added.id}: ${effect} ${service ?? 'every service'}:${operation ?? '*'} in ${region ?? 'every region'}, ${times ? `${times} ${times === '1' ? 'time' : 'times'}` : `until holdfast fault clear ${added.id}`}`,
@@ -211,9 +211,9 @@ function effectOf(kind: string, options: Added): FaultEffect {
 
 async function list(options: Common): Promise<void> {
   const faults = await ask<ActiveFault[]>(options, 'fault-list')
-  if (options.json) return console.log(JSON.stringify(faults, null, 2))
-  if (faults.length === 0) return console.log('no fault waits')
-  console.log(
+  if (options.json) return print(JSON.stringify(faults, null, 2))
+  if (faults.length === 0) return print('no fault waits')
+  print(
     table(
       ['fault', 'effect', 'calls', 'touched', 'of'],
       faults.map(({ id, effect, service = '*', operation = '*', region = '*', touched, times }) => [
@@ -229,7 +229,7 @@ async function list(options: Common): Promise<void> {
 
 async function injure(options: Common, injury: Injury): Promise<void> {
   const done = await ask<string>(options, 'injure', injury)
-  console.log(options.json ? JSON.stringify({ done }) : done)
+  print(options.json ? JSON.stringify({ done }) : done)
 }
 
 async function ask<T>(options: Common, verb: string, input: unknown = {}): Promise<T> {

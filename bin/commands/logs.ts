@@ -1,11 +1,12 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { folderAt } from '../../twin/state/folder.ts'
 import type { Verb } from '../holdfast.ts'
 import { countOf } from '../options.ts'
-import { paint } from '../terminal.ts'
+import { paint, print, write } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -38,13 +39,13 @@ async function logs(name: string | undefined, options: Options): Promise<void> {
   const files = logFiles(twinRoot(options.env ?? 'prod'))
   if (files.length === 0)
     throw new Refusal('NoLogs', `there is no twin of ${options.env}`, `holdfast up --env ${options.env}`)
-  if (options.json) return console.log(JSON.stringify(files, null, 2))
+  if (options.json) return print(JSON.stringify(files, null, 2))
   if (name === undefined)
-    return console.log(files.map(file => `${file.region.padEnd(12)}  ${file.name}`).join('\n'))
+    return print(files.map(file => `${file.region.padEnd(12)}  ${file.name}`).join('\n'))
   const chosen = choose(files, name, options.region)
   for (const { name: title, path } of chosen) {
-    if (chosen.length > 1) console.log(paint('bold', title))
-    console.log(lastLines(path, options.lines))
+    if (chosen.length > 1) print(paint('bold', title))
+    print(lastLines(path, options.lines))
   }
   const [only] = chosen
   if (options.follow && only) await follow(only.path)
@@ -94,11 +95,13 @@ function lastLines(path: string, count: number): string {
 // Reads what is appended, until the person at the keyboard has seen enough.
 async function follow(path: string): Promise<never> {
   const buffer = Buffer.alloc(65_536)
+  // A character may lie on both sides of what is read at once.
+  const decoder = new StringDecoder('utf8')
   for (let at = statSync(path).size; ; ) {
     const handle = openSync(path, 'r')
     const read = readSync(handle, buffer, 0, buffer.length, at)
     closeSync(handle)
-    process.stdout.write(buffer.subarray(0, read))
+    write(process.stdout, decoder.write(buffer.subarray(0, read)))
     at += read
     if (read === 0) await sleep(POLL_MS)
   }

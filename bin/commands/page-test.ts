@@ -3,7 +3,7 @@ import type { Severity } from '../../lib/alarms/row.ts'
 import type { Verb } from '../holdfast.ts'
 import { type Where, where } from '../options.ts'
 import type { Route } from '../status/page-test.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -37,9 +37,9 @@ async function testPages(options: Options): Promise<void> {
     config,
     severity === undefined ? ['page', 'warn'] : [severity],
   )
-  if (options.json) console.log(JSON.stringify({ routes, unwatched }, null, 2))
+  if (options.json) print(JSON.stringify({ routes, unwatched }, null, 2))
   else
-    console.log(
+    print(
       [
         table(
           ['topic', 'region', 'message', 'reaches'],

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import type { Verb } from '../holdfast.ts'
 import { countOf } from '../options.ts'
 import type { Rehearsal } from '../rehearsal/rehearse.ts'
-import { Progress, paint, table } from '../terminal.ts'
+import { complain, Progress, paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -68,9 +69,9 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
       text => (text.endsWith('…') ? say(text) : told(text)),
     )
     process.exitCode = (await held(shown, options.env)) ? 0 : 1
-    if (options.json) console.log(JSON.stringify({ seconds: Number(seconds()), ...shown }, null, 2))
+    if (options.json) print(JSON.stringify({ seconds: Number(seconds()), ...shown }, null, 2))
     else
-      console.log(
+      print(
         `\n${await describe(shown, options.env)}\ntwin      ${isKept ? 'runs on' : 'stopped'}; holdfast reset --env ${options.env} removes it with all it holds\n\n${seconds()} s in all`,
       )
   } finally {
@@ -98,7 +99,7 @@ async function resumeSchedules(environment: string): Promise<void> {
 /** From here on Ctrl-C stops the twin, too: nobody else would. Gives back how to listen no more. */
 function stopWhenInterrupted(environment: string): () => void {
   const stop = () => {
-    console.error(`\nstopping the twin of ${environment} …`)
+    complain(`\nstopping the twin of ${environment} …`)
     void stopTwinOf(environment).finally(() => process.exit(130))
   }
   process.once('SIGINT', stop).once('SIGTERM', stop)
@@ -165,9 +166,9 @@ async function describe(shown: Rehearsal, environment: string): Promise<string> 
   return [
     figures,
     '',
-    `${paint(['bold', drill.verdict === 'pass' ? 'green' : 'red'], drill.verdict.toUpperCase())}  ${drill.sentence}`,
+    `${paint(['bold', drill.verdict === 'pass' ? 'green' : 'red'], drill.verdict.toUpperCase())}  ${oneLine(drill.sentence)}`,
     `${sayShare(coverage)} of the rows compared with the living database`,
-    drill.stages.find(stage => stage.name === 'roll-forward')?.detail ?? '',
+    oneLine(drill.stages.find(stage => stage.name === 'roll-forward')?.detail ?? ''),
     '',
     sayVerification(shown.evidence, shown.folder),
     '',

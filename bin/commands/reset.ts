@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import type { Verb } from '../holdfast.ts'
+import { print } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -23,17 +24,17 @@ async function reset(options: { env: string; yes?: boolean; json?: boolean }): P
   const { findTwin, twinRoot } = await import('../target.ts')
   const root = twinRoot(options.env)
   if (!existsSync(root)) {
-    console.log(options.json ? JSON.stringify({ removed: null }) : `there is no twin of ${options.env}`)
+    print(options.json ? JSON.stringify({ removed: null }) : `there is no twin of ${options.env}`)
     return
   }
   if (!options.yes && !(await isSure(root))) {
-    console.log('nothing was removed')
+    print('nothing was removed')
     return
   }
   const twin = findTwin(options.env)
   if (twin) await (await import('./down.ts')).stopTwin(twin)
   rmSync(root, { recursive: true, force: true })
-  console.log(options.json ? JSON.stringify({ removed: root }) : `removed ${root}`)
+  print(options.json ? JSON.stringify({ removed: root }) : `removed ${root}`)
 }
 
 async function isSure(root: string): Promise<boolean> {

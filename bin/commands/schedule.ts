@@ -1,7 +1,7 @@
 import type { ShownSchedule } from '../../twin/control/schedule-verbs.ts'
 import type { Verb } from '../holdfast.ts'
 import { environmentOption } from '../options.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -33,13 +33,13 @@ export const register: Verb = program => {
         name,
         region: options.region,
       })
-      console.log(options.json ? JSON.stringify(started) : `started ${started.started}`)
+      print(options.json ? JSON.stringify(started) : `started ${started.started}`)
     })
   for (const verb of ['pause', 'resume'] as const)
     command(verb, verb === 'pause' ? 'start nothing by schedule' : 'start what is due again').action(
       async (options: Options) => {
         await ask(options, `${verb}-schedules`)
-        console.log(options.json ? '{}' : verb === 'pause' ? 'schedules are paused' : 'schedules run')
+        print(options.json ? '{}' : verb === 'pause' ? 'schedules are paused' : 'schedules run')
       },
     )
 }
@@ -49,9 +49,9 @@ async function list(options: Options): Promise<void> {
     options,
     'schedules',
   )
-  if (options.json) return console.log(JSON.stringify({ paused, schedules }, null, 2))
-  if (paused) console.log(paint('yellow', 'paused'))
-  console.log(
+  if (options.json) return print(JSON.stringify({ paused, schedules }, null, 2))
+  if (paused) print(paint('yellow', 'paused'))
+  print(
     table(
       ['schedule', 'region', 'when', 'next'],
       schedules.map(({ name, region, expression, next }) => [

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verb } from '../holdfast.ts'
 import { type Where, where } from '../options.ts'
-import { paint } from '../terminal.ts'
+import { CLEARED, paint, print } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -46,8 +46,8 @@ async function status(options: Options): Promise<void> {
   await using deployment = await openDeployment(options)
   for (;;) {
     const seen = await look(deployment, options.all ?? false)
-    if (options.json) console.log(JSON.stringify(seen.facts, null, 2))
-    else console.log(`${options.watch && process.stdout.isTTY ? '\u001b[2J\u001b[H' : ''}${seen.screen}`)
+    if (options.json) print(JSON.stringify(seen.facts, null, 2))
+    else print(`${options.watch && process.stdout.isTTY ? CLEARED : ''}${seen.screen}`)
     if (options.check) process.exitCode = seen.holds ? 0 : 1
     if (!options.watch) return
     await sleep(EVERY * 1_000)

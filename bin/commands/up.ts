@@ -1,6 +1,6 @@
 import type { TypeCount } from '../../twin/deploy/deployer.ts'
 import type { Verb } from '../holdfast.ts'
-import { Progress, paint, table } from '../terminal.ts'
+import { Progress, paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -58,12 +58,12 @@ async function up(options: Options): Promise<void> {
   const seconds = (performance.now() - began) / 1_000
   const { twin, isOld, types } = result
   if (options.json)
-    return console.log(
+    return print(
       JSON.stringify({ environment: options.env, seconds, endpoint: twin.endpoint, pid: twin.pid, types }),
     )
   progress.done(`${options.env} is up after ${seconds.toFixed(1)} s`)
-  console.log(typeTable(types))
-  console.log(
+  print(typeTable(types))
+  print(
     `\n${paint('green', isOld ? 'up to date' : 'up')}  ${twin.endpoint}, process ${twin.pid}\n${paint('dim', 'holdfast status · holdfast logs NAME · holdfast down')}`,
   )
 }

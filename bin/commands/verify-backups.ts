@@ -1,7 +1,7 @@
 import type { BackupReport } from '../../lambdas/backup-verification/request.ts'
 import type { Verb } from '../holdfast.ts'
 import { type Where, where } from '../options.ts'
-import { paint, table } from '../terminal.ts'
+import { paint, print, table } from '../terminal.ts'
 
 const EXAMPLES = `
 Examples:
@@ -26,7 +26,7 @@ async function verifyBackups(options: Where & { json?: boolean }): Promise<void>
   const arn = await deployment.output('home', 'BackupVerificationArn')
   const report = await invokeFunction<BackupReport>(deployment.lambda('home'), arn, {})
   process.exitCode = report.verdict === 'pass' ? 0 : 1
-  console.log(options.json ? JSON.stringify(report, null, 2) : describeReport(report))
+  print(options.json ? JSON.stringify(report, null, 2) : describeReport(report))
 }
 
 const COLOURS = {

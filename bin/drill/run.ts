@@ -3,7 +3,7 @@ import type { LambdaClient } from '@aws-sdk/client-lambda'
 import { drillId } from '../../lambdas/restore-drill/copy.ts'
 import type { DrillRequestInput, DrillResult } from '../../lambdas/restore-drill/request.ts'
 import type { DrillOptions } from '../commands/drill.ts'
-import { paint } from '../terminal.ts'
+import { complain, paint, print } from '../terminal.ts'
 import { byteFlip } from './byte-flip.ts'
 import { openDeployment } from './deployment.ts'
 import { followDrill, type StageNews } from './follow.ts'
@@ -29,7 +29,7 @@ export async function drillFromTerminal(options: DrillOptions): Promise<void> {
   const damage = byteFlip(deployment, options)
   const result = await runDrill({ lambda, functionArn, request, ...(damage ? { damage } : {}) })
   process.exitCode = result.verdict === 'pass' ? 0 : 1
-  console.log(options.json ? JSON.stringify(result, null, 2) : `\n${describeResult(request, result)}`)
+  print(options.json ? JSON.stringify(result, null, 2) : `\n${describeResult(request, result)}`)
 }
 
 export type Run = {
@@ -60,7 +60,7 @@ export async function runDrill({ lambda, functionArn, request, damage }: Run): P
 
 async function abandonDrill({ lambda, functionArn, request }: Run, execution: string): Promise<DrillResult> {
   const said = 'stopping the drill and deleting its copy (Ctrl-C again leaves that to the reaper)'
-  console.error(paint('yellow', `\n${said}`, process.stderr))
+  complain(paint('yellow', `\n${said}`, process.stderr))
   const cleaning = await stopDrill(lambda, functionArn, execution, request.requestedBy)
   return followDrill(lambda, cleaning, narrator())
 }
@@ -75,6 +75,6 @@ function damaging(
     tell(stages)
     if (begun || !stages.some(stage => stage.name === 'control')) return
     begun = true
-    damage().catch(error => console.error(paint('red', `the copy was not damaged: ${error}`, process.stderr)))
+    damage().catch(error => complain(paint('red', `the copy was not damaged: ${error}`, process.stderr)))
   }
 }

@@ -1,6 +1,7 @@
 import { sayDuration, sayShare } from '../../lambdas/restore-drill/report/figure.ts'
 import type { DrillRequestInput, DrillResult } from '../../lambdas/restore-drill/request.ts'
 import { stepIn } from '../../lambdas/runtime/failure.ts'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import { Progress, paint, table } from '../terminal.ts'
 import type { StageNews } from './follow.ts'
 
@@ -70,7 +71,7 @@ export function describeResult(request: DrillRequestInput, result: DrillResult):
   const verdict = paint(['bold', COLOURS[result.verdict]], result.verdict.toUpperCase())
   const step = result.stages.map(stage => stepIn(stage.detail)).find(hint => hint !== undefined)
   const hint = step === undefined ? '' : `\nHINT: ${step}`
-  return `${stages}\n\n${figures}\n\n${verdict}  ${result.sentence}${hint}\nevidence: ${evidence}`
+  return `${stages}\n\n${figures}\n\n${verdict}  ${oneLine(result.sentence)}${hint}\nevidence: ${evidence}`
 }
 
 function row(

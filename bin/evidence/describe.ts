@@ -1,5 +1,6 @@
 import { sayCount, sayDuration, sayShare, sayTime } from '../../lambdas/restore-drill/report/figure.ts'
 import type { SealedEvidence } from '../../lambdas/runtime/evidence/record.ts'
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import { paint, table } from '../terminal.ts'
 
 const COLOURS = {
@@ -33,8 +34,10 @@ export function describeEvidence({ evidence, sha256 }: SealedEvidence): string {
     one.detail,
   ])
   return [
-    `#${evidence.sequence} ${evidence.environment} ${evidence.mode}, ${sayTime(evidence.startedAt)}, drill ${evidence.drill}`,
-    `${paint(['bold', COLOURS[evidence.verdict]], evidence.verdict.toUpperCase())}  ${evidence.sentence}`,
+    oneLine(
+      `#${evidence.sequence} ${evidence.environment} ${evidence.mode}, ${sayTime(evidence.startedAt)}, drill ${evidence.drill}`,
+    ),
+    `${paint(['bold', COLOURS[evidence.verdict]], evidence.verdict.toUpperCase())}  ${oneLine(evidence.sentence)}`,
     `RPO ${sayDuration(measured.rpoSeconds)} of ${sayDuration(objective.rpoSeconds)}, RTO ${sayDuration(measured.rtoSeconds)} of ${sayDuration(objective.rtoSeconds)}, ${sayShare(measured.coverage)} of the rows`,
     '',
     ...(tables.length === 0

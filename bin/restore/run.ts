@@ -5,7 +5,7 @@ import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { worst } from '../../lambdas/runtime/verdict.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
 import { type Deployment, openDeployment } from '../drill/deployment.ts'
-import { Progress } from '../terminal.ts'
+import { complain, Progress, print } from '../terminal.ts'
 import { findTail, type Tail } from './archive.ts'
 import { configurationChecks, nameInstance, requestRestore, waitUntilAvailable } from './instance.ts'
 import { defaultName, PROVING_PREFIX, refuseBadName } from './name.ts'
@@ -24,7 +24,7 @@ export async function restoreFromTerminal(options: RestoreOptions): Promise<void
     const restored = await watched(plan, () => carryOut({ deployment, rds, progress, options }, plan))
     progress.done()
     process.exitCode = restored.verdict === 'pass' ? 0 : 1
-    console.log(options.json ? JSON.stringify(restored, null, 2) : `\n${describeRestored(restored)}`)
+    print(options.json ? JSON.stringify(restored, null, 2) : `\n${describeRestored(restored)}`)
   } finally {
     rds.destroy()
   }
@@ -165,7 +165,7 @@ function rpoOf(proof: Proof, rolled: Rolled | null): Restored['rpo'] {
 /** Ctrl-C, and any failure after RDS was asked, says what stands and how to delete it. */
 async function watched<T>(plan: Plan, work: () => Promise<T>): Promise<T> {
   const say = () => {
-    if (plan.standing !== null) console.error(`\n${sayStanding(plan.standing, plan.name, plan.region)}`)
+    if (plan.standing !== null) complain(`\n${sayStanding(plan.standing, plan.name, plan.region)}`)
   }
   const interrupt = () => {
     say()

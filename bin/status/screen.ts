@@ -1,3 +1,4 @@
+import { oneLine } from '../../lambdas/runtime/legible.ts'
 import { paint, table } from '../terminal.ts'
 import type { Ringing } from './figures.ts'
 import type { ObjectiveStatus } from './objectives.ts'
@@ -48,8 +49,8 @@ export function alarmList(ringing: readonly Ringing[], width: number, asked: rea
   if (ringing.length === 0) return paint('green', `no alarm rings in ${asked.join(' or ') || 'what answers'}`)
   return ringing
     .flatMap(({ name, region, since, sentence, article }) => [
-      `${paint('red', name)}  ${region}  since ${since.slice(0, 16).replace('T', ' ')}`,
-      `  ${cut(sentence, width - 6 - article.length)}  ${article}`,
+      `${paint('red', oneLine(name))}  ${region}  since ${since.slice(0, 16).replace('T', ' ')}`,
+      `  ${cut(oneLine(sentence), width - 6 - article.length)}  ${article}`,
     ])
     .join('\n')
 }

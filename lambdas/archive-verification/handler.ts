@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import { number, text } from '../runtime/environment.ts'
+import { log } from '../runtime/log.ts'
 import { type Metric, publish } from '../runtime/metrics.ts'
 import { ENV, METRICS } from './names.ts'
 import type { ArchiveReport } from './request.ts'
@@ -12,7 +13,7 @@ export async function handler(): Promise<ArchiveReport & { readonly isFresh: boo
   const report = await verifyArchive({ s3, bucket: text(ENV.bucket) })
   const age = newestAge(report, Date.now())
   for (const { key, kind, detail } of report.histories.flatMap(history => history.faults))
-    console.error(`${key} ${kind}: ${detail}`)
+    log(`${key} ${kind}: ${detail}`)
   publish({ Instance: text(ENV.instance) }, metricsOf(report, age))
   return { ...report, isFresh: age <= number(ENV.maximumAge) }
 }

@@ -1,6 +1,7 @@
 import type { Context } from 'aws-lambda'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
+import { log } from '../runtime/log.ts'
 import { publish } from '../runtime/metrics.ts'
 import { type Heartbeats, refuseSilence, runHeartbeats } from './heartbeat.ts'
 import { ENV, METRICS } from './names.ts'
@@ -37,8 +38,7 @@ export async function handler(_event: unknown, context?: Context): Promise<Heart
     ],
     began,
   )
-  if (run.missed > 0)
-    console.warn(`${run.missed} heartbeats were missed: ${run.trouble ?? 'the server was slow'}`)
+  if (run.missed > 0) log(`${run.missed} heartbeats were missed: ${run.trouble ?? 'the server was slow'}`)
   refuseSilence(instance, run)
   return run
 }

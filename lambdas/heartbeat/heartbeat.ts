@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { sentence, Transient } from '../runtime/failure.ts'
+import { log } from '../runtime/log.ts'
 
 /** Milliseconds between two heartbeats. */
 const INTERVAL = 1000
@@ -111,7 +112,7 @@ function openLine(options: HeartbeatOptions, clock: Clock): Line {
     },
     async prune() {
       await over(one => one.query('select holdfast.prune($1)', [PRUNE])).catch(error =>
-        console.error(`old heartbeats were not forgotten: ${sentence(error)}`),
+        log(`old heartbeats were not forgotten: ${sentence(error)}`),
       )
     },
     async age(began) {

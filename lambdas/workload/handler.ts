@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
+import { log } from '../runtime/log.ts'
 import { type Metric, publish } from '../runtime/metrics.ts'
 import { ENV, METRICS } from './names.ts'
 import type { Workload } from './request.ts'
@@ -25,7 +26,7 @@ export async function handler(event?: { readonly seconds?: number }): Promise<Wo
     const workload = await watchWorkload(client, () => sleep(pause))
     publish({ Instance: instance }, metrics(workload))
     // The text is what pg_stat_statements made of it: constants are gone, no row is in the log.
-    for (const statement of workload.top) console.log(JSON.stringify({ instance, ...statement }))
+    for (const statement of workload.top) log(JSON.stringify({ instance, ...statement }))
     return workload
   } finally {
     await client.end()

@@ -71,7 +71,7 @@ test.each([
   ['missing.ts', undefined, /^there is no file \S+missing\.ts to read\nHINT:/],
   ['missing.json', undefined, /^there is no file \S+missing\.json to read\nHINT:/],
   ['comma.json', '{ "app": 1, }', /^\S+comma\.json is not JSON: .*line 1 column 13/],
-  ['comma.ts', 'export const x = { a: 1,, }', /comma\.ts:1\nexport const x = \{ a: 1,, \}\n +\^\n/],
+  ['comma.ts', 'export const x = { a: 1,, }', /comma\.ts:1\n {2}export const x = \{ a: 1,, \}\n +\^\n/],
   ['enum.ts', 'enum X { a }\nexport const x = 1', /enum\.ts:1\n(.|\n)*enum is not supported/],
   ['unknown.ts', 'export const x = y', /y is not defined, at \S+unknown\.ts:1:18/],
   ['none.ts', 'const x = 1', /none\.ts exports nothing, want one environment/],

@@ -1,3 +1,5 @@
+import { legible } from '../../runtime/legible.ts'
+
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -6,7 +8,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/** Text as HTML shows it, in content and in quoted attributes: nothing from a database becomes markup. */
+/**
+ * Text as HTML shows it, in content and in quoted attributes: nothing from a database becomes markup, or stays unseen
+ * or turns the text around it.
+ */
 export function escapeHtml(value: unknown): string {
-  return String(value).replace(/[&<>"']/g, character => ENTITIES[character] ?? '')
+  return legible(String(value)).replace(/[&<>"']/g, character => ENTITIES[character] ?? '')
 }
