@@ -1,7 +1,7 @@
 import { exceededQuotas, takenNames } from './account.ts'
 import { dev } from './dev.ts'
 import { type Fault, InvalidEnvironment } from './fault.ts'
-import { readConfig } from './parse.ts'
+import { type Reading, readConfig, readDeployed } from './parse.ts'
 import { prod } from './prod.ts'
 import type { EnvironmentConfig } from './schema.ts'
 import { staging } from './staging.ts'
@@ -50,4 +50,9 @@ export function loadEnvironment(name: string): EnvironmentConfig {
   if (!config || faults.length > 0)
     throw new InvalidEnvironment(config ? `environment ${config.name}` : 'the configuration', faults)
   return config
+}
+
+/** The environment of that name as far as it can be read, for what acts on its deployment. See `readDeployed`. */
+export function deployedEnvironment(name: string): Required<Reading> {
+  return readDeployed(writtenEnvironment(name))
 }

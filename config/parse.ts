@@ -1,5 +1,5 @@
 import { type Fault, InvalidEnvironment } from './fault.ts'
-import { faultsDespiteShape } from './repair.ts'
+import { faultsDespiteShape, partsDespiteShape } from './repair.ts'
 import { faultsOfMeaning } from './rules.ts'
 import { type EnvironmentConfig, type EnvironmentInput, environmentSchema } from './schema.ts'
 import { shapeFaults } from './shape.ts'
@@ -30,4 +30,19 @@ export function parseConfig(input: unknown): EnvironmentConfig {
   if (!config || faults.length > 0)
     throw new InvalidEnvironment(config ? `environment ${config.name}` : 'the configuration', faults)
   return config
+}
+
+/**
+ * Reads for a command that acts on what is deployed: a recovery waits for no budget. Faults are told beside the
+ * configuration, and only a command that reads the very part that has no shape is refused, by an `InvalidEnvironment`.
+ * Throws it at once where nothing can be read.
+ */
+export function readDeployed(input: unknown): Required<Reading> {
+  const { config, faults } = readConfig(input)
+  if (config) return { config, faults }
+  const refuse = () => {
+    throw new InvalidEnvironment('the configuration', faults)
+  }
+  const { error } = environmentSchema.safeParse(input)
+  return { config: (error && partsDespiteShape(input, error, refuse)) ?? refuse(), faults }
 }

@@ -10,6 +10,41 @@ import { SPECIMEN } from './specimen.ts'
  * stand-in, and a rule that reads a stand-in says nothing: it would be speaking of a value nobody wrote.
  */
 export function faultsDespiteShape(input: unknown, error: z.ZodError): Fault[] {
+  const repaired = repair(input, error)
+  if (!repaired) return []
+  return RULES.flatMap(rule => {
+    let spoilt = false
+    const watched = watch(repaired.config, [], path => {
+      spoilt ||= repaired.replaced.has(path)
+    })
+    const faults = rule(watched)
+    return spoilt ? [] : faults
+  })
+}
+
+/**
+ * The parts of an input whose shape is right, as a configuration: whoever reads another part gets what `refuse` throws,
+ * and never a value that nobody wrote. `undefined` where nothing of it can be read.
+ */
+export function partsDespiteShape(
+  input: unknown,
+  error: z.ZodError,
+  refuse: () => never,
+): EnvironmentConfig | undefined {
+  const repaired = repair(input, error)
+  return (
+    repaired &&
+    watch(repaired.config, [], path => {
+      if (repaired.replaced.has(path)) refuse()
+    })
+  )
+}
+
+/** The input with a stand-in for each value of the wrong shape, and where those stand. */
+function repair(
+  input: unknown,
+  error: z.ZodError,
+): { readonly config: EnvironmentConfig; readonly replaced: ReadonlySet<string> } | undefined {
   const repaired = structuredClone(typeof input === 'object' && input !== null ? input : {})
   const replaced = new Set<string>()
   for (const issue of error.issues) {
@@ -18,17 +53,9 @@ export function faultsDespiteShape(input: unknown, error: z.ZodError): Fault[] {
     else replaced.add(writePath(replace(repaired, issue.path)))
   }
   const parsed = environmentSchema.safeParse(repaired)
-  if (!parsed.success) return []
+  if (!parsed.success) return undefined
   if (replaced.has('app') || replaced.has('environment')) replaced.add('name')
-  const config = { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }
-  return RULES.flatMap(rule => {
-    let spoilt = false
-    const watched = watch(config, [], path => {
-      spoilt ||= replaced.has(path)
-    })
-    const faults = rule(watched)
-    return spoilt ? [] : faults
-  })
+  return { config: { ...parsed.data, name: `${parsed.data.app}-${parsed.data.environment}` }, replaced }
 }
 
 /** Puts the specimen's value at the path, or at the nearest ancestor for which it has one; returns where. */

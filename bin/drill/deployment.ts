@@ -1,11 +1,12 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
-import { loadEnvironment } from '../../config/environments.ts'
+import { deployedEnvironment } from '../../config/environments.ts'
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Where } from '../options.ts'
 import { chooseTarget, type LiveTwin } from '../target.ts'
+import { complain } from '../terminal.ts'
 
 /** The environment's home region, or the other one. */
 export type Place = 'home' | 'standby'
@@ -24,7 +25,7 @@ export type Deployment = AsyncDisposable & {
 
 /**
  * Opens the environment that is meant: the one named, or the one whose twin runs. Real AWS takes credentials and
- * profile from where every AWS tool does. @throws Refusal `WhichEnvironment`
+ * profile from where every AWS tool does. Faults of its file are warned of: a recovery waits for no budget. @throws Refusal `WhichEnvironment`
  */
 export async function openDeployment(options: Where): Promise<Deployment> {
   const target = chooseTarget(options)
@@ -36,7 +37,11 @@ export async function openDeployment(options: Where): Promise<Deployment> {
       'no twin is running and no environment was named',
       'holdfast up, or --env <name> for an environment on AWS',
     )
-  const config = loadEnvironment(environment)
+  const { config, faults } = deployedEnvironment(environment)
+  if (faults.length > 0)
+    complain(
+      `warning: the file of ${environment} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}; what is deployed is used as it is\nHINT: holdfast check --env ${environment}`,
+    )
   const clients: { destroy(): void }[] = []
   const keep = <C extends { destroy(): void }>(client: C): C => {
     clients.push(client)
