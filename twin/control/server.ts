@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { findForeign } from '../wire/own-host.ts'
 
 /** One thing that the person at the keyboard may ask of a running twin. `say` reports progress while it works. */
 export type Verb = (
@@ -55,8 +56,11 @@ async function serve(
     write({ error })
     response.end()
   }
+  const foreign = findForeign(request)
+  if (foreign) return refuse(foreign.status, foreign.sentence)
   if (!isAllowed(request, secret)) return refuse(403, 'the control endpoint answers the root key only')
-  const verb = verbs[String(request.url).slice(1)]
+  const name = String(request.url).slice(1)
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
   if (request.method !== 'POST' || !verb)
     return refuse(404, `the twin has no verb ${request.url}, it has ${Object.keys(verbs).sort().join(', ')}`)
   try {

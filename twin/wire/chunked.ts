@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { WireError } from './call.ts'
-import { hmac, sha256 } from './signature.ts'
+import { hmac, isSame, sha256 } from './signature.ts'
 
 /** What signs the chunks of an aws-chunked body: the key of the day, and the signature of the request's head. */
 export type ChunkSeal = {
@@ -84,13 +84,14 @@ export async function* readChunked(
     if (signed && seal) {
       const content = Buffer.concat(pieces)
       previous = sealChunk(seal, previous, content)
-      if (extension !== `chunk-signature=${previous}`) throw mismatch('a chunk')
+      if (!isSame(extension, `chunk-signature=${previous}`)) throw mismatch('a chunk')
       if (content.length > 0) yield content
     }
     if (length === 0) break
     if ((await reader.line()) !== '') throw incomplete()
   }
-  await readTrailers(reader, trailers, signed ? seal : undefined, previous)
+  const isSealed = await readTrailers(reader, trailers, signed ? seal : undefined, previous)
+  if (signed && declared.endsWith('-TRAILER') && !isSealed) throw mismatch('the trailer')
 }
 
 const mismatch = (what: string) =>
@@ -101,21 +102,24 @@ function sealChunk(seal: ChunkSeal, previous: string, content: Buffer): string {
   return hmac(seal.key, text.join('\n')).toString('hex')
 }
 
+/** Fills `trailers`; answers whether a signature stood at their end. */
 async function readTrailers(
   reader: Reader,
   trailers: Record<string, string>,
   seal: ChunkSeal | undefined,
   previous: string,
-): Promise<void> {
+): Promise<boolean> {
   let canonical = ''
+  let isSealed = false
   for (;;) {
     const line = await reader.line()
-    if (!line) return
+    if (!line) return isSealed
     const colon = line.indexOf(':')
     const name = line.slice(0, colon).trim().toLowerCase()
     const value = line.slice(colon + 1).trim()
     if (name === 'x-amz-trailer-signature') {
-      if (seal && value !== sealTrailer(seal, previous, canonical)) throw mismatch('the trailer')
+      if (seal && !isSame(value, sealTrailer(seal, previous, canonical))) throw mismatch('the trailer')
+      isSealed = true
     } else {
       trailers[name] = value
       canonical += `${name}:${value}\n`

@@ -3,10 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import type { Identities } from '../iam/identities.ts'
-import { type Answer, answerCall, type Dispatcher } from './answer.ts'
+import { type Answer, answerCall, type Dispatcher, type Trace } from './answer.ts'
 import { type Call, type Question, type Service, WireError } from './call.ts'
 import { createFaults, type Faults } from './faults.ts'
 import { readModel } from './model.ts'
+import { findForeign } from './own-host.ts'
 import { encodeRefusal } from './refusal.ts'
 import { readClaim } from './signature.ts'
 
@@ -86,7 +87,7 @@ async function serve(
   const started = performance.now()
   const requestId = randomUUID()
   const trace = { service: '', region: '', operation: '', caller: '' }
-  const answer = await answerCall(dispatcher, request, requestId, trace).catch(error =>
+  const answer = await answerOwn(dispatcher, request, requestId, trace).catch(error =>
     refuse(dispatcher, request, error, requestId, trace),
   )
   if (answer === 'lost') {
@@ -103,6 +104,17 @@ async function serve(
       answer.refusal && { code: answer.refusal.code, message: answer.refusal.message }),
     ms: Math.round((performance.now() - started) * 10) / 10,
   })
+}
+
+async function answerOwn(
+  dispatcher: Dispatcher,
+  request: IncomingMessage,
+  requestId: string,
+  trace: Trace,
+): Promise<Answer> {
+  const foreign = findForeign(request)
+  if (foreign) throw new WireError(foreign.code, foreign.sentence, foreign.status)
+  return answerCall(dispatcher, request, requestId, trace)
 }
 
 function refuse(

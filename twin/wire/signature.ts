@@ -6,6 +6,9 @@ const ALGORITHM = 'AWS4-HMAC-SHA256'
 /** AWS refuses a request whose date is further than this from its own clock. */
 const ALLOWED_SKEW_MS = 15 * 60_000
 
+/** A presigned URL of Signature Version 4 is good for a week at most. */
+const LONGEST_PRESIGNED_S = 604_800
+
 /** What a request says of its signer, before anything of it was checked. */
 export type Claim = {
   readonly accessKeyId: string
@@ -153,7 +156,19 @@ export function checkDate(claim: Claim, now: number): void {
   const at = parseAmzDate(claim.date)
   const stamp = `${claim.date} and the twin's clock says ${new Date(now).toISOString()}`
   if (Number.isNaN(at)) throw new WireError('IncompleteSignature', `X-Amz-Date ${claim.date} is not a date`)
+  if (!claim.date.startsWith(claim.day))
+    throw new WireError(
+      'SignatureDoesNotMatch',
+      `Credential is of ${claim.day} and the request of ${claim.date}`,
+      403,
+    )
   if (claim.expires !== undefined) {
+    if (!(claim.expires >= 1 && claim.expires <= LONGEST_PRESIGNED_S))
+      throw new WireError(
+        'AuthorizationQueryParametersError',
+        `X-Amz-Expires must be a number of seconds from 1 to ${LONGEST_PRESIGNED_S}`,
+      )
+    if (now < at - ALLOWED_SKEW_MS) throw new WireError('AccessDenied', 'Request is not valid yet', 403)
     if (now > at + claim.expires * 1000) throw new WireError('AccessDenied', 'Request has expired', 403)
     return
   }
@@ -165,16 +180,32 @@ export function checkDate(claim: Claim, now: number): void {
   throw new WireError('SignatureDoesNotMatch', `Signature expired: the request says ${stamp}`, 403)
 }
 
-/** Refuses a signature that the secret did not make. */
+// Without it a signed request could be sent to another host, or be given other members on its way.
+function checkCoverage(request: SignedRequest, claim: Claim): void {
+  const signed = new Set(claim.signedHeaders)
+  const must = Object.keys(request.headers).filter(name => name === 'host' || name.startsWith('x-amz-'))
+  const left = must.filter(name => !signed.has(name))
+  if (left.length > 0) {
+    const message = `There were headers present in the request which were not signed: ${left.join(', ')}`
+    throw new WireError('AccessDenied', message, 403)
+  }
+}
+
+/** Whether two texts are one, in a time that does not tell where they begin to differ. */
+export function isSame(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}
+
+/** Refuses a signature that the secret did not make, or that leaves out a header which it must cover. */
 export function checkSignature(
   request: SignedRequest,
   claim: Claim,
   secret: string,
   payloadHash: string,
 ): void {
-  const expected = Buffer.from(expectedSignature(request, claim, secret, payloadHash))
-  const given = Buffer.from(claim.signature)
-  if (expected.length === given.length && timingSafeEqual(expected, given)) return
+  checkCoverage(request, claim)
+  if (isSame(expectedSignature(request, claim, secret, payloadHash), claim.signature)) return
   const message =
     'The request signature we calculated does not match the signature you provided. Check your key and signing method.'
   throw new WireError('SignatureDoesNotMatch', message, 403)
