@@ -99,14 +99,17 @@ async function lookCloser(
   for (const block of new Set([...primary.keys(), ...copy.keys()])) {
     const [a, b] = [primary.get(block), copy.get(block)]
     if (a && b && isSame(a, b)) equal += b.count
-    else if (a && !b) onlyPrimary.push(block)
+    else if (a && !b && !(history.isAged() && block < chunk.from + chunk.blocks)) onlyPrimary.push(block)
     else differing.push(block)
   }
   const judged = await judgeBlocks(lane, history, chunk, differing)
   return plus(allEqual(equal), plus(judged, await judgeNewBlocks(lane, history, chunk, onlyPrimary)))
 }
 
-/** Blocks without a row in the copy, as where a table grew: asking who wrote them is cheaper than reading them. */
+/**
+ * Blocks without a row in the copy, as where a table grew: asking who wrote them is cheaper than reading them. Where ids
+ * are old enough to come again, that is for blocks beyond the copy's file alone: none of their rows can be of before.
+ */
 async function judgeNewBlocks(
   lane: Lane,
   history: History,
@@ -116,6 +119,7 @@ async function judgeNewBlocks(
   const [block] = blocks
   if (block === undefined) return NOTHING
   const writers = await asked('primary', readWriters(lane.primary, partOf(chunk, 'primary'), blocks))
+  await keepUp(lane, history)
   const rows = [...writers].map(([xmin, count]) => ({
     ctid: `(${block},*)`,
     xid: history.onPrimary(xmin),
@@ -124,6 +128,9 @@ async function judgeNewBlocks(
   const counts = await judgeMissing(lane, history, rows)
   return { ...counts, rowsPrimary: rows.reduce((sum, row) => sum + row.count, 0) }
 }
+
+/** After rows of the primary were read, and before they are judged. */
+export const keepUp = (lane: Lane, history: History) => asked('primary', history.keepUp(lane.primary))
 
 /** Blocks whose rows are fetched at once: a bound on memory. */
 const BLOCKS_AT_ONCE = 512
@@ -141,7 +148,8 @@ async function judgeBlocks(
       readRows(lane.primary, partOf(chunk, 'primary'), some),
       readRows(lane.copy, partOf(chunk, 'copy'), some),
     )
-    sum = plus(sum, await judgeTexts(lane, history, primary, copy))
+    await keepUp(lane, history)
+    sum = plus(sum, await judgeTexts(lane, history, chunk, primary, copy))
   }
   return sum
 }
@@ -149,13 +157,15 @@ async function judgeBlocks(
 async function judgeTexts(
   lane: Lane,
   history: History,
+  chunk: Chunk,
   primary: readonly string[],
   copy: readonly string[],
 ): Promise<Counts> {
   const left = new Set(copy)
   const others = primary.filter(text => !left.delete(text))
   const equal = allEqual(primary.length - others.length)
-  return plus(equal, await judgeRows(lane, history, others.map(parseRow), [...left].map(parseRow)))
+  const table = { primary: chunk.primary.address, copy: chunk.copy.address }
+  return plus(equal, await judgeRows(lane, history, others.map(parseRow), [...left].map(parseRow), table))
 }
 
 /** The primary has no row left here, as after a DELETE without WHERE: nothing can be lost, so nothing is hashed again. */

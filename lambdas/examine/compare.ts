@@ -144,26 +144,21 @@ async function runWhole(
   const hashing = hashingOf(primary, copy, work.catalog.types, true)
   for (const why of hashing.leftOut) tally.skip(why)
   const size = await asked('primary', lane.primary.query(SIZE, [primary.oid]))
-  const { counts, digest } = await compareWhole(lane, work.history, {
+  const { counts, digest, refreshed } = await compareWhole(lane, work.history, {
     primary: { address: address(primary), hashes: hashesOf(hashing.primary) },
     copy: { address: address(copy), hashes: hashesOf(hashing.copy) },
     blocksPrimary: Math.ceil(Number(size.rows[0].bytes) / BLOCK),
     blocksCopy: blocksOf(copy),
-    reshaped: isReshaped(primary, copy, work.history),
+    derived: copy.kind === 'm',
+    filedAt: wasEmptied(primary, copy) ? 0 : work.history.onPrimary(primary.catalogXmin),
   })
+  if (refreshed) tally.skip('refreshed on the primary since: what it held at the cut is not known there')
   tally.add(0, counts, digest)
 }
 
-/** True where the primary's columns are not as they were at the cut; a row cannot say whether it was written anew then. */
-function isReshaped(primary: Relation, copy: Relation, history: History): boolean {
-  const since = ({ catalogXmin }: Relation['columns'][number]) =>
-    history.onPrimary(catalogXmin) >= history.firstNew
-  return (
-    primary.columns.length !== copy.columns.length ||
-    primary.persistence !== copy.persistence ||
-    primary.columns.some(since)
-  )
-}
+/** TRUNCATE gives a TOAST table another file too; whatever carries rows over gives the table another TOAST table. */
+const wasEmptied = (primary: Relation, copy: Relation) =>
+  copy.toast[0] !== 0 && primary.toast[0] === copy.toast[0] && primary.toast[1] !== copy.toast[1]
 
 async function runChunks(lane: Lane, chunks: readonly Chunk[], work: Work): Promise<void> {
   try {

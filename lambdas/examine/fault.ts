@@ -3,11 +3,12 @@ import { sentence } from '../runtime/failure.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { readCut } from './cut.ts'
 import { refuseUnlessCopy } from './guard.ts'
+import { readNext } from './history.ts'
 import { address, type Relation, readRelations, titleOf } from './relations.ts'
 import type { FaultAnswer, FaultKind, FaultRequest } from './request.ts'
 import { withSession } from './session.ts'
 import type { Side } from './side.ts'
-import { fullXid, isFinished, parseSnapshot, type Snapshot } from './xid.ts'
+import { fullXid, isFinished, parseSnapshot } from './xid.ts'
 
 /** What SQL cannot do, and who can. */
 const OUTSIDE: Partial<Record<FaultKind, string>> = {
@@ -90,11 +91,14 @@ async function findRow(primary: pg.Client, copy: pg.Client, relation: Relation):
   const cut = await readCut(copy)
   if (!cut) return undefined
   const snapshot = parseSnapshot(cut.snapshot)
+  const next = await readNext(copy)
   const { rows } = await copy.query({
     text: `select t.ctid, t.xmin from only ${address(relation)} t limit 1000`,
     rowMode: 'array',
   })
-  const settled = (rows as [string, string][]).filter(([, xmin]) => isOld(Number(xmin), snapshot))
+  const settled = (rows as [string, string][]).filter(([, xmin]) =>
+    isFinished(fullXid(Number(xmin), next), snapshot),
+  )
   const there = await primary.query({
     text: `select t.ctid, t.xmin from only ${address(relation)} t where t.ctid = any ($1::pg_catalog.tid[])`,
     values: [settled.map(([ctid]) => ctid)],
@@ -103,6 +107,3 @@ async function findRow(primary: pg.Client, copy: pg.Client, relation: Relation):
   const living = new Set((there.rows as [string, string][]).map(row => row.join()))
   return settled.find(row => living.has(row.join()))?.[0]
 }
-
-const isOld = (xmin: number, snapshot: Snapshot) =>
-  isFinished(fullXid(xmin, snapshot.xmax + 2 ** 30), snapshot)

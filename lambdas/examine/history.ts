@@ -1,9 +1,13 @@
 import type pg from 'pg'
 import type { Boundary, Cut } from './request.ts'
-import { fullXid, isFinished, parseSnapshot, type Snapshot } from './xid.ts'
+import { fullXid, hasElder, isFinished, parseSnapshot, type Snapshot } from './xid.ts'
 
 /** What the two servers' transaction logs say about the rows that are compared. */
 export type History = {
+  /** Reads the primary's next id anew. Rows that were read before this have ids below it: call it between the two. */
+  readonly keepUp: (primary: pg.Client) => Promise<void>
+  /** True where the primary gave out so many ids that a frozen row may bear the bits of a later one. */
+  readonly isAged: () => boolean
   /** A row's xmin on the primary as a 64-bit id. */
   readonly onPrimary: (xmin: number) => number
   readonly onCopy: (xmin: number) => number
@@ -36,10 +40,12 @@ export async function readHistory(
   boundary: Boundary,
   cut: Cut,
 ): Promise<History> {
-  const next = async (client: pg.Client) => Number((await client.query(NEXT)).rows[0].next)
-  const [nextPrimary, nextCopy] = await Promise.all([next(primary), next(copy)])
+  const [nextPrimary, nextCopy] = await Promise.all([readNext(primary), readNext(copy)])
   return historyOf({ nextPrimary, nextCopy, boundary, snapshot: parseSnapshot(cut.snapshot) })
 }
+
+/** The server's next id, 64 bits. */
+export const readNext = async (client: pg.Client) => Number((await client.query(NEXT)).rows[0].next)
 
 /** The history from its numbers. */
 export function historyOf(facts: {
@@ -52,9 +58,13 @@ export function historyOf(facts: {
   const first = Number(boundary.nextXid)
   const inCopy = new Map<number, string>()
   const onPrimary = new Map<number, string>()
+  let { nextPrimary } = facts
   return {
-    // The primary goes on giving out ids while it is read: a distance of a billion ids keeps young rows young.
-    onPrimary: xmin => fullXid(xmin, facts.nextPrimary + 2 ** 30),
+    async keepUp(primary) {
+      nextPrimary = Math.max(nextPrimary, await readNext(primary))
+    },
+    isAged: () => hasElder(nextPrimary),
+    onPrimary: xmin => fullXid(xmin, nextPrimary),
     onCopy: xmin => fullXid(xmin, facts.nextCopy),
     // Without an exact boundary, an id between the last heartbeat and the boundary may be the copy's own.
     mayBeInCopy: xid => xid >= 0 && xid < first && (boundary.exact || isFinished(xid, snapshot)),

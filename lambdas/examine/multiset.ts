@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { asked, both, type Chunk } from './chunk.ts'
+import { asked, both, type Chunk, keepUp } from './chunk.ts'
 import type { Digest, HashedRow, Part } from './digest.ts'
 import type { History } from './history.ts'
 import { type DatedRows, judgeLeft, judgeMissing, type Lane } from './rows.ts'
@@ -9,8 +9,10 @@ import { allEqual, type Counts, NOTHING, plus } from './tally.ts'
 export type Whole = Pick<Chunk, 'primary' | 'copy'> & {
   readonly blocksPrimary: number
   readonly blocksCopy: number
-  /** True where DDL changed a column since the cut: it may have written every row anew, and such rows cannot be dated. */
-  readonly reshaped: boolean
+  /** True for a materialized view: a refresh makes every row anew, and says nothing of what was there before. */
+  readonly derived: boolean
+  /** 64 bits: rows of a younger transaction were written after the table got its file. None: all of them were. */
+  readonly filedAt: number
 }
 
 /** Blocks read in one statement: each has its own snapshot, so that none holds the primary's horizon for long. */
@@ -21,13 +23,16 @@ const BUCKET = 256
 
 /**
  * Compares a whole table as a bag of rows: buckets by hash on both sides, then the rows of the buckets that differ.
- * VACUUM FULL and CLUSTER keep xmin, so a row of before the cut is still known as one.
+ * VACUUM FULL and CLUSTER keep xmin, so a row of before the cut is still known as one. Whatever else gives a table
+ * another file (DDL that rewrites, pg_repack, SET LOGGED) writes the rows that it carries over under its own id: such a
+ * row has no date, unless the copy has its equal.
+ * @returns `refreshed` for a materialized view whose rows were all made since the cut
  */
 export async function compareWhole(
   lane: Lane,
   history: History,
   whole: Whole,
-): Promise<{ counts: Counts; digest: Digest }> {
+): Promise<{ counts: Counts; digest: Digest; refreshed: boolean }> {
   const mask = maskFor(whole.blocksCopy * 60)
   const [primary, copy] = await both(
     buckets(lane.primary, whole.primary, whole.blocksPrimary, mask),
@@ -38,16 +43,18 @@ export async function compareWhole(
   )
   const settled = [...copy].filter(([bucket]) => keyOf(primary.get(bucket)) === keyOf(copy.get(bucket)))
   const equal = allEqual(settled.reduce((sum, [, bucket]) => sum + Number(bucket.count), 0))
-  const rewriter = whole.reshaped && differing.length > 0 ? await rewriterOf(lane, history, whole) : undefined
+  const writer = differing.length > 0 ? await rewriterOf(lane, history, whole) : undefined
+  const rewriter = whole.derived || (writer ?? 0) > whole.filedAt ? undefined : writer
   let counts = equal
   for (const some of slices(differing, [primary, copy])) {
     const [theirs, mine] = await both(
       rowsOf(lane.primary, whole.primary, whole.blocksPrimary, mask, some),
       rowsOf(lane.copy, whole.copy, whole.blocksCopy, mask, some),
     )
+    await keepUp(lane, history)
     counts = plus(counts, await judgeBag(lane, history, theirs, mine, rewriter))
   }
-  return { counts, digest: total(copy) }
+  return { counts, digest: total(copy), refreshed: whole.derived && writer !== undefined }
 }
 
 /** Rows that are held at once, some 300 bytes each: where every row of a large table changed, memory must not grow with it. */

@@ -12,6 +12,10 @@ export type Relation = {
   readonly populated: boolean
   /** Number of its file on disk: another one on the other side means that it was rewritten. */
   readonly filenode: number
+  /** Its TOAST table and the number of that one's file; 0 and 0 where it has none. */
+  readonly toast: readonly [oid: number, filenode: number]
+  /** 32 bits: the transaction that last changed what the catalog says of it, at or after the one that gave it its file. */
+  readonly catalogXmin: number
   /** Of its file in the copy; 0 on the primary, where asking would wait for whoever holds the table's lock. */
   readonly bytes: number
   readonly columns: readonly Column[]
@@ -24,8 +28,6 @@ export type Column = {
   readonly typmod: number
   /** False for a collation under which different texts are equal. */
   readonly deterministic: boolean
-  /** 64-bit when made full: the transaction that last changed what the column is. */
-  readonly catalogXmin: number
 }
 
 /**
@@ -41,6 +43,8 @@ select
   c.relpersistence as persistence,
   c.relispopulated as populated,
   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8 as filenode,
+  array[c.reltoastrelid::pg_catalog.int8, coalesce(pg_catalog.pg_relation_filenode(nullif(c.reltoastrelid, 0)), 0)::pg_catalog.int8] as toast,
+  c.xmin::pg_catalog.text as "catalogXmin",
   case when $2 and c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -64,8 +68,7 @@ select
   a.attname as name,
   a.atttypid::pg_catalog.int8 as type,
   a.atttypmod as typmod,
-  coalesce(l.collisdeterministic, true) as deterministic,
-  a.xmin::pg_catalog.text as "catalogXmin"
+  coalesce(l.collisdeterministic, true) as deterministic
 from pg_catalog.pg_attribute a
 left join pg_catalog.pg_collation l on l.oid = a.attcollation
 where a.attrelid = any ($1::pg_catalog.oid[])
@@ -87,8 +90,7 @@ export async function readRelations(
     rows.map(row => {
       const oid = Number(row.oid)
       const own = (byRelation.get(oid) ?? []).map(
-        column =>
-          ({ ...column, type: Number(column.type), catalogXmin: Number(column.catalogXmin) }) as Column,
+        column => ({ ...column, type: Number(column.type) }) as Column,
       )
       return [
         oid,
@@ -96,6 +98,8 @@ export async function readRelations(
           ...row,
           oid,
           filenode: Number(row.filenode),
+          toast: row.toast.map(Number),
+          catalogXmin: Number(row.catalogXmin),
           bytes: Number(row.bytes),
           columns: own,
         } as Relation,

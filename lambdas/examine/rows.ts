@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import type { HashedRow } from './digest.ts'
 import type { History } from './history.ts'
+import { type Addresses, openFrozen } from './rows/frozen.ts'
 import { type Counts, type Fault, NAMED, NOTHING, plus } from './tally.ts'
+import { hasElder } from './xid.ts'
 
 /** A connection to each side. */
 export type Lane = { readonly primary: pg.Client; readonly copy: pg.Client }
@@ -11,31 +13,38 @@ export type Lane = { readonly primary: pg.Client; readonly copy: pg.Client }
  * has the same place and the same xmin. A version that only the primary has is new, unless the copy's own log says
  * that its transaction committed before the cut: then the copy should have it. Snapshots cannot say so alone, since
  * they do not list subtransactions.
+ * @param table where the rows are; without it no map of frozen blocks is asked
  */
 export async function judgeRows(
   lane: Lane,
   history: History,
   primary: readonly HashedRow[],
   copy: readonly HashedRow[],
+  table?: Addresses,
 ): Promise<Counts> {
   const places = new Map(copy.map(row => [row[0], row]))
   const missing: DatedRows[] = []
+  const young: DatedRows[] = []
   const corrupt: Fault[] = []
   let equal = 0
   let newSince = 0
   for (const [ctid, xmin, hash0, hash1] of primary) {
     const twin = places.get(ctid)
     const xid = history.onPrimary(Number(xmin))
-    if (twin && twin[1] === xmin && twin[2] === hash0 && twin[3] === hash1) {
+    const same = twin?.[1] === xmin
+    if (same && twin[2] === hash0 && twin[3] === hash1) {
       equal += 1
       places.delete(ctid)
-    } else if (!history.mayBeInCopy(xid)) {
-      newSince += 1
-    } else if (twin && twin[1] === xmin) {
+      // The copy's own id of that row says that it is of before the cut, also where the primary's could be a later one.
+    } else if (same && (history.mayBeInCopy(xid) || history.onCopy(Number(xmin)) < history.firstNew)) {
       corrupt.push({ ctid, xmin, kind: 'corrupt' })
       places.delete(ctid)
-    } else missing.push({ ctid, xid, count: 1 })
+    } else if (history.mayBeInCopy(xid)) missing.push({ ctid, xid, count: 1 })
+    else if (hasElder(xid)) young.push({ ctid, xid, count: 1 })
+    else newSince += 1
   }
+  const frozen = openFrozen(lane, table)
+  const undated = await frozen.onBoth(young)
   const left = [...places.values()].map(([ctid, xmin]) => ({
     ctid,
     xid: history.onCopy(Number(xmin)),
@@ -46,11 +55,15 @@ export async function judgeRows(
     rowsPrimary: primary.length,
     rowsCopy: copy.length,
     equal,
-    newSince,
+    newSince: newSince + young.length - undated.length,
     corrupt: corrupt.length,
-    faults: corrupt.slice(0, NAMED),
+    undated: undated.length,
+    faults: [...corrupt, ...faultsOf(undated, 'undated')].slice(0, NAMED),
   }
-  return plus(seen, plus(await judgeMissing(lane, history, missing), await judgeLeft(lane, history, left)))
+  return plus(
+    seen,
+    plus(await judgeMissing(lane, history, missing), await judgeLeft(lane, history, left, table)),
+  )
 }
 
 /** Rows of one transaction; their place, or the block that they are in. */
@@ -85,10 +98,20 @@ export async function judgeMissing(
  * Judges rows that only the copy has: updated or deleted on the primary after the cut, unless the copy wrote them
  * itself or the primary rolled their transaction back.
  */
-export async function judgeLeft(lane: Lane, history: History, rows: readonly DatedRows[]): Promise<Counts> {
-  const own = rows.filter(row => history.isForeign(row.xid))
-  const others = rows.filter(row => !history.isForeign(row.xid))
-  const judgeable = others.filter(row => history.mayBeInCopy(row.xid)).map(row => row.xid)
+export async function judgeLeft(
+  lane: Lane,
+  history: History,
+  rows: readonly DatedRows[],
+  table?: Addresses,
+): Promise<Counts> {
+  const foreign = rows.filter(row => history.isForeign(row.xid))
+  const older = new Set(await openFrozen(lane, table).inCopy(foreign.filter(row => hasElder(row.xid))))
+  const own = foreign.filter(row => !older.has(row))
+  const others = rows.filter(row => !history.isForeign(row.xid) || older.has(row))
+  // Of a row that may be frozen the log is not asked: another transaction may have had that id since.
+  const judgeable = others
+    .filter(row => history.mayBeInCopy(row.xid) && !hasElder(row.xid))
+    .map(row => row.xid)
   const aborted = await history.abortedOnPrimary(lane.primary, judgeable)
   const undone = others.filter(row => aborted.has(row.xid))
   return {

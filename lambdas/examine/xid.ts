@@ -25,12 +25,14 @@ export function isFinished(xid: number, snapshot: Snapshot): boolean {
 
 /**
  * A row's 32-bit xmin as a 64-bit id: the newest one below `next` with these low bits. Ids 0 to 2 are permanent.
- * A row that was frozen more than 2^32 transactions ago looks younger than it is: it then counts as written after
- * the cut, which leaves it unjudged and never accuses it.
- * @param next the server's next id, 64 bits
+ * A frozen row may be older by whole epochs: see {@link hasElder}.
+ * @param next the server's next id, 64 bits, read after the row
  */
 export function fullXid(xmin: number, next: number): number {
   if (xmin < 3) return xmin
   const candidate = Math.floor(next / EPOCH) * EPOCH + xmin
   return candidate < next ? candidate : candidate - EPOCH
 }
+
+/** Whether a row that looks like this id may be a frozen one of an epoch before: it wears the same 32 bits. */
+export const hasElder = (xid: number) => xid - EPOCH >= 3

@@ -24,7 +24,7 @@ export type TableResult = {
   readonly corrupt: number
   /** Rows that the copy wrote itself after its recovery. */
   readonly foreign: number
-  /** Rows of the primary that nothing dates: the table was rewritten by DDL after the cut. */
+  /** Rows of the primary that nothing dates: the table's file was replaced after the cut, or a frozen id has no epoch. */
   readonly undated: number
   /** Why the table, or a column of it, was not compared; absent when all of it was. */
   readonly notCompared?: string
@@ -109,7 +109,10 @@ function describe(table: TableResult): string {
     [table.lost, 'lost: committed before the cut and missing from the copy'],
     [table.corrupt, 'corrupt: not what the primary has under the same identity'],
     [table.foreign, 'written by the copy itself after its recovery'],
-    [table.undated, 'that cannot be dated, since DDL rewrote the table after the cut'],
+    [
+      table.undated,
+      'that cannot be dated: the table got another file after the cut, or the block was frozen',
+    ],
     [table.changedSince, 'changed or deleted on the primary since the cut (unproven)'],
   ] as const
   const found = parts

@@ -44,7 +44,7 @@ create table trap.enum_in_text (id int, t trap.tinted);
 insert into trap.enum_in_text select g, row('red', '{}')::trap.tinted from generate_series(1, 100) g;
 create table trap.truncated (id int);
 insert into trap.truncated select g from generate_series(1, 500) g;
-create table trap.reloaded (id int);
+create table trap.reloaded (id int, word text);
 insert into trap.reloaded select g from generate_series(1, 500) g;
 create table trap.emptied (id int, word text);
 insert into trap.emptied select g, 'x' from generate_series(1, 5000) g;
