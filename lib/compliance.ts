@@ -1,7 +1,12 @@
 import { Annotations, type App, Validations } from 'aws-cdk-lib'
 import type { IConstruct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
+import { USER as EXAMINE } from '../lambdas/examine/names.ts'
+import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { COPY_PREFIX } from '../lambdas/restore-drill/names.ts'
+import { USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
+import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
 import { type BucketPurpose, bucketName } from './names.ts'
 
 /** A finding that stands, on purpose. */
@@ -20,6 +25,7 @@ const ALWAYS = /^(CloudFormation-Validate|Annotation)::/
 const INSTANCES = /^(database\/(Primary|Replica\w+)|standby-database\/Standby)$/
 const REPLICAS = /^(database\/Replica\w+|standby-database\/Standby)$/
 const FUNCTIONS = /recovery\/Functions\/\w+\/Function\/Resource$/
+const USERS = [HEARTBEAT, ARCHIVER, WORKLOAD, EXAMINE, ROLL_FORWARD]
 const ROLES = /(Role|IAMRole)\/DefaultPolicy\/Resource$|\/Replication$/
 
 /** Every finding that stands, and why. One that is not in this table fails the compliance run. */
@@ -238,19 +244,15 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
         'Any key of the other region that bears our alias: the condition names it, its id is not known here.',
     },
     {
-      rules: [
-        'AwsSolutions-IAM5[Resource::arn:aws:rds-db:' +
-          `${region}:${account}:dbuser:<Primary.DbiResourceId>/*]`,
-      ],
+      rules: [`AwsSolutions-IAM5[Resource::arn:aws:rds-db:${region}:${account}:dbuser:*/*]`],
       where: /^database\/Pool\/Role\/DefaultPolicy\/Resource$/,
       reason: 'The pool enters as whoever entered it; what each user may do is the matter of the database.',
     },
     {
-      rules: ['holdfast_examine', 'holdfast_roll_forward'].flatMap(user =>
-        inBoth(where => `arn:aws:rds-db:${where}:${account}:dbuser:*/${user}`),
-      ),
-      where: /(Examine|RollForward)\/Role\/DefaultPolicy\/Resource$/,
-      reason: 'One database user on any instance: the resource id of a copy is born with it.',
+      rules: USERS.flatMap(user => inBoth(where => `arn:aws:rds-db:${where}:${account}:dbuser:*/${user}`)),
+      where: /(Heartbeat|Archiver|Workload|Examine|RollForward)\/Role\/DefaultPolicy\/Resource$/,
+      reason:
+        'One database user; the tags say on which instances, since a resource id is born with each copy and replaced by each restore.',
     },
     {
       rules: [

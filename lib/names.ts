@@ -5,7 +5,7 @@ import type { EnvironmentConfig } from '../config/schema.ts'
 export type BucketPurpose = 'segments' | 'exports' | 'evidence' | 'logs'
 
 /** Tag on everything of an environment; its value is `config.name`. */
-export const ENVIRONMENT_TAG = 'holdfast:environment'
+export { ENVIRONMENT_TAG } from '../lambdas/restore-drill/names.ts'
 
 /** `<app>-<environment>-<part>`: a stack's name. */
 export function stackName(config: EnvironmentConfig, part: string): string {
@@ -85,12 +85,10 @@ export function zoneName(config: EnvironmentConfig): string {
   return `${config.name}.internal`
 }
 
-/** What `rds-db:connect` is allowed on: one database user, on one instance's resource id or on `*`. */
-export function connectArn(
-  config: EnvironmentConfig,
-  region: string,
-  resourceId: string,
-  user: string,
-): string {
-  return `arn:${partitionOf(region)}:rds-db:${region}:${config.account}:dbuser:${resourceId}/${user}`
+/**
+ * What `rds-db:connect` is allowed on: one database user, on whichever instance. Which one is a matter of its tags: a
+ * resource id is born with the instance, and a restore or a failback gives production another.
+ */
+export function connectArn(config: EnvironmentConfig, region: string, user: string): string {
+  return `arn:${partitionOf(region)}:rds-db:${region}:${config.account}:dbuser:*/${user}`
 }

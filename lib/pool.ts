@@ -6,8 +6,8 @@ import { Construct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { DatabaseGroups } from './database-groups.ts'
 import { createLogGroup } from './logs.ts'
-import { connectArn } from './names.ts'
 import type { Network } from './network.ts'
+import { enterProduction } from './permissions.ts'
 
 export type PoolProps = {
   readonly config: EnvironmentConfig
@@ -36,7 +36,7 @@ export class Pool extends Construct {
     security.addIngressRule(network.clients, ec2.Port.tcp(5_432), 'services')
     security.addEgressRule(groups.security, ec2.Port.tcp(5_432), 'primary')
     groups.security.addIngressRule(security, ec2.Port.tcp(5_432), 'connection pool')
-    const role = createRole(this, config, primary)
+    const role = createRole(this, config)
     const proxy = new rds.CfnDBProxy(this, 'Proxy', {
       dbProxyName: config.name,
       engineFamily: 'POSTGRESQL',
@@ -68,14 +68,9 @@ export class Pool extends Construct {
   }
 }
 
-function createRole(scope: Construct, config: EnvironmentConfig, primary: rds.CfnDBInstance): iam.Role {
+function createRole(scope: Construct, config: EnvironmentConfig): iam.Role {
   const role = new iam.Role(scope, 'Role', { assumedBy: new iam.ServicePrincipal('rds.amazonaws.com') })
-  role.addToPolicy(
-    new iam.PolicyStatement({
-      actions: ['rds-db:connect'],
-      // The pool enters as whoever entered it; what each user may do is the database's own matter.
-      resources: [connectArn(config, config.region, primary.attrDbiResourceId, '*')],
-    }),
-  )
+  // The pool enters as whoever entered it; what each user may do is the database's own matter.
+  role.addToPolicy(enterProduction({ config, region: config.region }, '*'))
   return role
 }

@@ -40,7 +40,6 @@ export class RecoveryStack extends RegionStack {
         identifier: config.name,
         host: primary.attrEndpointAddress,
         port: primary.attrEndpointPort,
-        resourceId: primary.attrDbiResourceId,
       },
       bundles,
     })

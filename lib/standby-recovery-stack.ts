@@ -31,7 +31,6 @@ export class StandbyRecoveryStack extends RegionStack {
         identifier: standbyIdentifier(config),
         host: standby?.attrEndpointAddress ?? '',
         port: standby?.attrEndpointPort ?? '',
-        resourceId: standby?.attrDbiResourceId ?? '',
       },
       bundles,
     })

@@ -26,7 +26,6 @@ export type Instance = {
   readonly host: string
   /** Said by the instance, as its host is. */
   readonly port: string
-  readonly resourceId: string
 }
 
 /** Where functions run and what they find there. */
@@ -68,7 +67,7 @@ export function heartbeatSettings({ config, region, reference, code }: Surroundi
       instance: reference.identifier,
       code,
     }),
-    may: permissions.heartbeatMay({ config, region }, reference.resourceId),
+    may: permissions.heartbeatMay({ config, region }),
     memory: 256,
     timeout: 90,
     inNetwork: true,
@@ -85,7 +84,7 @@ export function archiverSettings({ config, region, reference, keys, code }: Surr
       retention: String(config.archive.retention),
       code,
     }),
-    may: permissions.archiverMay({ config, region }, reference.resourceId, keys.data.keyArn),
+    may: permissions.archiverMay({ config, region }, keys.data.keyArn),
     memory: 1_024,
     // One transaction may take longer than any run: it must fit into the longest that Lambda allows.
     timeout: 900,
@@ -187,7 +186,7 @@ export function rollForwardSettings({ config, region, reference, keys, code }: S
       primaryPort: reference.port,
       code,
     }),
-    may: permissions.rollForwardMay({ config, region }, reference.resourceId, keys.data.keyArn),
+    may: permissions.rollForwardMay({ config, region }, keys.data.keyArn),
     memory: 1_769,
     timeout: 900,
     inNetwork: true,
@@ -219,7 +218,7 @@ export function workloadSettings({ config, region, reference }: Surroundings): V
       ...login(config, reference, workload.USER),
       instance: reference.identifier,
     }),
-    may: permissions.workloadMay({ config, region }, reference.resourceId),
+    may: permissions.workloadMay({ config, region }),
     memory: 256,
     timeout: 120,
     inNetwork: true,

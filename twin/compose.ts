@@ -193,7 +193,7 @@ export async function composeServices(
     certificate: authority.server,
     clock,
     findKey: accessKeyId => identities.find(accessKeyId),
-    mayConnect: (principal, resource) =>
+    mayConnect: (principal, resource, context) =>
       may(
         {
           requestId: '',
@@ -203,10 +203,10 @@ export async function composeServices(
           operation: 'connect',
           principal,
         },
-        { action: 'rds-db:connect', resource },
+        { action: 'rds-db:connect', resource, context },
       ),
-    mayRoleConnect: (role, resource, region) =>
-      allowsRole(role, { action: 'rds-db:connect', resource }, region),
+    mayRoleConnect: (role, resource, region, context) =>
+      allowsRole(role, { action: 'rds-db:connect', resource, context }, region),
     watch: options.guard,
     ...(options.lag === undefined ? {} : { restorableLag: options.lag * 1_000 }),
     findSubnet: (region, subnet) => {

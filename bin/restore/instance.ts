@@ -3,11 +3,12 @@ import {
   type DBInstance,
   ModifyDBInstanceCommand,
   type RDSClient,
+  RemoveTagsFromResourceCommand,
   RestoreDBInstanceFromDBSnapshotCommand,
   RestoreDBInstanceToPointInTimeCommand,
 } from '@aws-sdk/client-rds'
-import { USABLE } from '../../lambdas/restore-drill/copy.ts'
-import { TAGS } from '../../lambdas/restore-drill/names.ts'
+import { type Instance, USABLE } from '../../lambdas/restore-drill/copy.ts'
+import { RESTORING, TAGS } from '../../lambdas/restore-drill/names.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import type { Check } from '../../lambdas/runtime/verdict.ts'
 import { readInstance, type Source } from './source.ts'
@@ -57,16 +58,17 @@ function traitsOf({ like, shown }: Source) {
     CopyTagsToSnapshot: shown.CopyTagsToSnapshot ?? false,
     ...(like.storageType === null ? {} : { StorageType: like.storageType }),
     ...(like.iops === null || like.storageType === 'gp3' ? {} : { Iops: like.iops }),
-    Tags: Object.entries(tagsOf(like.tags)).map(([Key, Value]) => ({ Key, Value })),
+    Tags: Object.entries(tagsOf(like)).map(([Key, Value]) => ({ Key, Value })),
   }
 }
 
-/** Production's tags, without those by which AWS and drills know their own. */
-function tagsOf(tags: Readonly<Record<string, string>>): Record<string, string> {
-  const kept = Object.entries(tags).filter(
-    ([key]) => !/^(aws|rds):/i.test(key) && key !== TAGS.drill && key !== TAGS.expires,
-  )
-  return Object.fromEntries(kept)
+/**
+ * Production's tags without those of AWS, and two of ours. By the drill's tag the examination and the roll-forward may
+ * enter; it goes when the instance gets its name. By the other, which stays, they may not.
+ */
+function tagsOf({ tags, identifier }: Instance): Record<string, string> {
+  const kept = Object.entries(tags).filter(([key]) => !/^(aws|rds):/i.test(key) && key !== TAGS.expires)
+  return { ...Object.fromEntries(kept), [TAGS.drill]: RESTORING, [TAGS.restored]: identifier }
 }
 
 /** Waits until the instance can be used. @throws Refusal `RestoreBroken`, `RestoreStuck` */
@@ -97,6 +99,11 @@ export async function waitUntilAvailable(
     tell(status)
     await sleep(everySeconds * 1_000)
   }
+}
+
+/** Takes from the instance the tag by which our functions may enter it: from then on it is the person's who asked. */
+export async function closeInstance(rds: RDSClient, instance: Pick<Instance, 'arn'>): Promise<void> {
+  await rds.send(new RemoveTagsFromResourceCommand({ ResourceName: instance.arn, TagKeys: [TAGS.drill] }))
 }
 
 /** Gives the proven instance its name, and with it the protection; returns it under that name. */
@@ -155,7 +162,7 @@ export function configurationChecks(source: Source, found: DBInstance, sameRegio
     same(
       'tags',
       sorted((found.TagList ?? []).map(tag => [tag.Key ?? '', tag.Value ?? ''])),
-      sorted(Object.entries(tagsOf(source.like.tags))),
+      sorted(Object.entries(tagsOf(source.like))),
     ),
   ]
 }

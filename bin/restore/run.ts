@@ -7,7 +7,13 @@ import type { RestoreOptions } from '../commands/restore.ts'
 import { type Deployment, openDeployment } from '../drill/deployment.ts'
 import { complain, Progress, print } from '../terminal.ts'
 import { findTail, type Tail } from './archive.ts'
-import { configurationChecks, nameInstance, requestRestore, waitUntilAvailable } from './instance.ts'
+import {
+  closeInstance,
+  configurationChecks,
+  nameInstance,
+  requestRestore,
+  waitUntilAvailable,
+} from './instance.ts'
 import { defaultName, PROVING_PREFIX, refuseBadName } from './name.ts'
 import { type Proof, proveCopy } from './prove.ts'
 import { describeRestored, type Restored, sayStanding } from './show.ts'
@@ -115,12 +121,18 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
   const rolled = await roll(plan, proof, lambda, copy, tell, tail)
   const checks = [...settings, ...proof.checks, ...(rolled?.checks ?? [])]
   const verdict = worst(checks)
-  let standing = { identifier: proving, host: instance.host, port: instance.port }
+  let standing = { identifier: proving, arn: instance.arn, host: instance.host, port: instance.port }
   if (verdict === 'pass') {
-    tell(`proven: naming it ${name}`)
+    tell(`proven: closing it to the functions that proved it, and naming it ${name}`)
+    await closeInstance(rds, instance)
     const named = await nameInstance(rds, proving, name, every, status => tell(`${name} is ${status}`))
     plan.standing = name
-    standing = { identifier: name, host: named.Endpoint?.Address ?? null, port: named.Endpoint?.Port ?? null }
+    standing = {
+      identifier: name,
+      arn: named.DBInstanceArn ?? '',
+      host: named.Endpoint?.Address ?? null,
+      port: named.Endpoint?.Port ?? null,
+    }
   }
   return {
     ...{ verdict, ...standing, region, name, database: config.database.name, checks },

@@ -1,3 +1,4 @@
+import { TAGS } from '../../lambdas/restore-drill/names.ts'
 import type { Check } from '../../lambdas/runtime/verdict.ts'
 import { paint, table } from '../terminal.ts'
 
@@ -13,6 +14,7 @@ export type Restored = {
   readonly verdict: 'pass' | 'fail' | 'unknown'
   /** What the instance is called now: `name` only when it was proven. */
   readonly identifier: string
+  readonly arn: string
   readonly name: string
   readonly region: string
   readonly host: string | null
@@ -78,7 +80,7 @@ function sayLost(lost: Lost | null, complete: boolean): string {
   return `${complete ? '' : 'at least '}${lost.seconds} s, ${count(lost.transactions, 'transactions')}, ${count(lost.rows, 'rows')}`
 }
 
-function next({ verdict, identifier, name, region }: Restored): string {
+function next({ verdict, identifier, arn, name, region }: Restored): string {
   if (verdict === 'pass')
     return [
       paint('green', `${identifier} is proven, has production's groups, and is protected against deletion.`),
@@ -89,7 +91,8 @@ function next({ verdict, identifier, name, region }: Restored): string {
     ].join('\n')
   return [
     paint(verdict === 'fail' ? 'red' : 'yellow', `Not proven (${verdict}): it keeps the name ${identifier}.`),
-    'Next: read what failed above. To use it all the same:',
+    'Next: read what failed above. To use it all the same, closed to the functions that looked into it:',
+    `  aws rds remove-tags-from-resource --resource-name ${arn} --tag-keys ${TAGS.drill} --region ${region}`,
     `  aws rds modify-db-instance --db-instance-identifier ${identifier} --new-db-instance-identifier ${name} --deletion-protection --apply-immediately --region ${region}`,
     'To delete it:',
     `  ${deletion(identifier, region)}`,

@@ -1,4 +1,5 @@
 import {
+  type DBInstance,
   DeleteDBInstanceAutomatedBackupCommand,
   DeleteDBInstanceCommand,
   DeleteDBSnapshotCommand,
@@ -8,17 +9,20 @@ import {
   type RDSClient,
   type Tag,
 } from '@aws-sdk/client-rds'
-import { COPY_PREFIX } from '../restore-drill/names.ts'
+import { COPY_PREFIX, ENVIRONMENT_TAG, TAGS } from '../restore-drill/names.ts'
 import { sentence } from '../runtime/failure.ts'
-import { type Candidate, judgeCandidate } from './guard.ts'
+import { type Candidate, judgeCandidate, judgeProving } from './guard.ts'
 
 export type Kind = 'instance' | 'snapshot' | 'automated-backup'
 
-/** What was done with one leftover. `failed` stays for the next run and is counted as overdue. */
+/**
+ * What was done with one leftover. `failed` stays for the next run; `forgotten` is a restore's, which only the person
+ * who asked for it deletes: both are counted as overdue.
+ */
 export type Reaped = {
   readonly kind: Kind
   readonly identifier: string
-  readonly outcome: 'reaped' | 'kept' | 'going' | 'failed'
+  readonly outcome: 'reaped' | 'kept' | 'going' | 'failed' | 'forgotten'
   readonly why: string
 }
 
@@ -42,6 +46,10 @@ export async function reap(
   const done: Reaped[] = []
   for await (const leftover of leftovers(rds, name)) {
     const { kind, identifier } = leftover
+    if (leftover.tags[TAGS.restored] !== undefined) {
+      done.push({ kind, identifier, ...judgeProving(leftover, now) })
+      continue
+    }
     const ruling = judgeCandidate(leftover, name, production, now)
     if (!ruling.reap) {
       done.push({ kind, identifier, outcome: 'kept', why: ruling.why })
@@ -61,17 +69,24 @@ export async function reap(
   return done
 }
 
+/** A copy that a restore is proving, or has left unproven. IAM keeps the reaper from it as well. */
+function isProving({ TagList }: DBInstance, name: string): boolean {
+  const tags = tagsOf(TagList)
+  return tags[ENVIRONMENT_TAG] === name && tags[TAGS.restored] !== undefined && tags[TAGS.drill] !== undefined
+}
+
 async function* leftovers(rds: RDSClient, name: string): AsyncGenerator<Leftover> {
   const ours = (identifier: string) => identifier.startsWith(`${COPY_PREFIX}${name}-`)
   for await (const page of paginateDescribeDBInstances({ client: rds }, {}))
     for (const found of page.DBInstances ?? []) {
       const identifier = found.DBInstanceIdentifier ?? ''
-      if (!ours(identifier)) continue
+      if (!ours(identifier) && !isProving(found, name)) continue
       yield {
         kind: 'instance',
         identifier,
         instance: identifier,
         tags: tagsOf(found.TagList),
+        madeAt: found.InstanceCreateTime?.getTime(),
         going: found.DBInstanceStatus === 'deleting',
         remove: () =>
           rds.send(
@@ -93,6 +108,7 @@ async function* leftovers(rds: RDSClient, name: string): AsyncGenerator<Leftover
         identifier,
         instance,
         tags: tagsOf(found.TagList),
+        madeAt: found.SnapshotCreateTime?.getTime(),
         going: found.Status === 'deleting',
         remove: () => rds.send(new DeleteDBSnapshotCommand({ DBSnapshotIdentifier: identifier })),
       }
@@ -106,6 +122,7 @@ async function* leftovers(rds: RDSClient, name: string): AsyncGenerator<Leftover
         identifier: found.DBInstanceAutomatedBackupsArn ?? '',
         instance,
         tags: tagsOf(found.TagList),
+        madeAt: found.InstanceCreateTime?.getTime(),
         going: false,
         remove: () =>
           rds.send(

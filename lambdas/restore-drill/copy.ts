@@ -11,7 +11,7 @@ import {
   type Tag,
 } from '@aws-sdk/client-rds'
 import { Refusal } from '../runtime/failure.ts'
-import { COPY_PREFIX, TAGS } from './names.ts'
+import { COPY_PREFIX, ENVIRONMENT_TAG, TAGS } from './names.ts'
 import type { Drill } from './setting.ts'
 
 /** What a copy is restored from. */
@@ -89,13 +89,13 @@ export async function describe(rds: RDSClient, identifier: string): Promise<Inst
   }
 }
 
-/** Every instance of the region whose identifier begins like this environment's drill copies. */
+/** Every drill copy of this environment in the region: by its name, and by its tag, since `shop-prod-eu` begins like `shop-prod`. */
 export async function listCopies(rds: RDSClient, name: string): Promise<Instance[]> {
   const found: Instance[] = []
   for await (const page of paginateDescribeDBInstances({ client: rds }, {}))
     for (const instance of page.DBInstances ?? [])
       if (instance.DBInstanceIdentifier?.startsWith(`${COPY_PREFIX}${name}-`)) found.push(plain(instance))
-  return found
+  return found.filter(copy => copy.tags[ENVIRONMENT_TAG] === name)
 }
 
 /**
@@ -166,7 +166,7 @@ function tagsOf(drill: Drill, expires: string): Tag[] {
   return [
     { Key: TAGS.drill, Value: drill.id },
     { Key: TAGS.expires, Value: expires },
-    { Key: 'holdfast:environment', Value: drill.setting.name },
+    { Key: ENVIRONMENT_TAG, Value: drill.setting.name },
   ]
 }
 

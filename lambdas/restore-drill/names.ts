@@ -26,8 +26,20 @@ export const ENV = {
 /** Every drill copy's identifier begins so, and nothing else's does: IAM lets a drill delete only `db:drill-*`. */
 export const COPY_PREFIX = 'drill-'
 
-/** Tags on a drill copy. */
-export const TAGS = { drill: 'holdfast:drill', expires: 'holdfast:expires' } as const
+/** Whose a copy is; on everything of an environment. */
+export const ENVIRONMENT_TAG = 'holdfast:environment'
+
+/** Tags on a copy. */
+export const TAGS = {
+  /** On a copy that a drill or a restore works on: the drill's id, or `RESTORING`. */
+  drill: 'holdfast:drill',
+  expires: 'holdfast:expires',
+  /** On what `holdfast restore` made, from its birth: the instance that it was restored from. No function of ours enters it any more. */
+  restored: 'holdfast:restored',
+} as const
+
+/** The value of the drill's tag on what a restore is still proving. */
+export const RESTORING = 'restoring'
 
 export const METRICS = {
   passed: 'DrillPassed',

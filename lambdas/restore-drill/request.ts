@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { FAULTS } from '../examine/request.ts'
 import { Refusal } from '../runtime/failure.ts'
+import { TAGS } from './names.ts'
 
 const MODES = ['instance-loss', 'bad-write', 'region-loss', 'account-loss'] as const
 
@@ -95,4 +96,16 @@ export function parseRequest(value: unknown): DrillRequest | CleanUpRequest {
     `the drill request is wrong: ${parsed.error.issues.map(issue => `${issue.path.join('.') || 'request'}: ${issue.message}`).join('; ')}`,
     'send { "mode", "target": { "kind": "latest" | "time" | "now" | "snapshot" | "random" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
   )
+}
+
+// Twice the longest restore, which ends with its execution after a day, and an hour.
+const FARTHEST_SECONDS = 49 * 3_600
+
+/**
+ * When a copy says that it expires, in milliseconds since the epoch; `null` for none, and for one so far ahead that no
+ * drill wrote it.
+ */
+export function expiryOf(tags: Readonly<Record<string, string>>, now: number): number | null {
+  const expires = Date.parse(tags[TAGS.expires] ?? '')
+  return Number.isNaN(expires) || expires > now + FARTHEST_SECONDS * 1_000 ? null : expires
 }

@@ -106,7 +106,7 @@ test('a restored instance is proven, named, protected and like production, and h
   await twin.rds.send(
     new AddTagsToResourceCommand({
       ResourceName: primary?.DBInstanceArn,
-      Tags: [{ Key: 'holdfast:drill', Value: '0123456789' }],
+      Tags: [{ Key: 'holdfast:expires', Value: '2026-11-20T14:00:00Z' }],
     }),
   )
   const { code, stdout, stderr } = await restore('--to', 'latest', '--name', 'shop-dev-again', '--json')
@@ -128,6 +128,7 @@ test('a restored instance is proven, named, protected and like production, and h
     'holdfast:cost-centre',
     'holdfast:environment',
     'holdfast:owner',
+    'holdfast:restored',
   ])
   const rows = await asOwner({ host: restored.host ?? '', port: restored.port ?? 0 }, client =>
     client.query<{ n: number }>('select count(*)::int as n from public.orders'),

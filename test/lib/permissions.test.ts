@@ -8,8 +8,14 @@ const standby = prod.template('standby-recovery')
 
 const RDS = 'arn:aws:rds:us-east-1:111111111111'
 const COPY = `${RDS}:db:drill-shop-prod-0123456789`
-const TAGGED = { 'aws:ResourceTag/holdfast:drill': '0123456789' }
-const TAGGING = { 'aws:RequestTag/holdfast:drill': '0123456789' }
+const OURS = { 'aws:ResourceTag/holdfast:environment': 'shop-prod' }
+const TAGGED = { ...OURS, 'aws:ResourceTag/holdfast:drill': '0123456789' }
+const RESTORED = { ...OURS, 'aws:ResourceTag/holdfast:restored': 'shop-prod' }
+const TAGGING = {
+  'aws:RequestTag/holdfast:environment': 'shop-prod',
+  'aws:RequestTag/holdfast:drill': '0123456789',
+  'aws:RequestTag/holdfast:expires': '2026-11-20T14:00:00Z',
+}
 const PRODUCTION = [
   'shop-prod',
   'shop-prod-read-1',
@@ -50,8 +56,39 @@ describe('restore-drill', () => {
     )
   })
 
+  test.each(Object.keys(TAGGING))(
+    'restores nothing without %s, which says whose copy it is and how long',
+    tag => {
+      const { [tag as keyof typeof TAGGING]: _, ...rest } = TAGGING
+      expect(may('rds:RestoreDBInstanceToPointInTime', COPY, rest)).toBe('not allowed')
+      expect(may('rds:RestoreDBInstanceFromDBSnapshot', COPY, rest)).toBe('not allowed')
+    },
+  )
+
+  test('restores no other class than production’s and nothing public, and makes no copy so later', () => {
+    for (const action of ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot'])
+      for (const [asked, answer] of [
+        [{ 'rds:DatabaseClass': 'db.r6g.xlarge', 'rds:PubliclyAccessible': 'false' }, 'allowed'],
+        [{ 'rds:DatabaseClass': 'db.r6g.16xlarge' }, 'denied'],
+        [{ 'rds:PubliclyAccessible': 'true' }, 'denied'],
+      ] as const)
+        expect([action, asked, may(action, COPY, { ...TAGGING, ...asked })]).toEqual([action, asked, answer])
+    expect(may('rds:ModifyDBInstance', COPY, { ...TAGGED, 'rds:PubliclyAccessible': 'true' })).toBe('denied')
+    expect(may('rds:ModifyDBInstance', COPY, { ...TAGGED, 'rds:DatabaseClass': 'db.r6g.16xlarge' })).toBe(
+      'denied',
+    )
+  })
+
+  test('changes and deletes no copy of an environment whose name goes on from its own', () => {
+    const theirs = { ...TAGGED, 'aws:ResourceTag/holdfast:environment': 'shop-prod-eu' }
+    for (const verb of ['RestoreDrill', 'Reaper'])
+      expect(judgeOf(home, verb)('rds:DeleteDBInstance', `${RDS}:db:drill-shop-prod-eu-1`, theirs)).toBe(
+        'not allowed',
+      )
+  })
+
   test('makes nothing under production’s name, were production gone', () => {
-    for (const asked of [{}, TAGGING, { 'aws:RequestTag/holdfast:environment': 'shop-prod', ...TAGGING }])
+    for (const asked of [{}, TAGGING])
       expect(may('rds:RestoreDBInstanceToPointInTime', `${RDS}:db:shop-prod`, asked)).toBe('not allowed')
     expect(may('rds:RestoreDBInstanceFromDBSnapshot', `${RDS}:db:shop-prod`, TAGGING)).toBe('denied')
   })
@@ -135,31 +172,37 @@ describe('reaper', () => {
 })
 
 describe('a function that enters the database', () => {
-  const user = (resource: string, name: string) =>
-    `arn:aws:rds-db:us-east-1:111111111111:dbuser:${resource}/${name}`
-  // The resource id of the primary, as the other stack gives it.
-  const primary = '<shop-prod-database.PublishOutputFnGetAttPrimaryDbiResourceId81DD16DD>'
+  const enter = (verb: string, name: string, tags: Readonly<Record<string, string>>) =>
+    judgeOf(home, verb)('rds-db:connect', `arn:aws:rds-db:us-east-1:111111111111:dbuser:db-ANY/${name}`, tags)
+  const OTHERS = { 'aws:ResourceTag/holdfast:environment': 'shop-dev' }
+  const COPY_OF_OTHERS = { ...TAGGED, ...OTHERS }
 
   test.each([
     ['Heartbeat', 'holdfast_heartbeat'],
     ['Archiver', 'holdfast_archiver'],
-  ])('%s enters the primary only, as %s only', (verb, name) => {
-    const may = judgeOf(home, verb)
-    expect(may('rds-db:connect', user(primary, name))).toBe('allowed')
-    expect(may('rds-db:connect', user('db-COPY', name))).toBe('not allowed')
-    expect(may('rds-db:connect', user(primary, 'holdfast_admin'))).toBe('not allowed')
+    ['Workload', 'holdfast_workload'],
+  ])('%s enters production only, as %s only', (verb, name) => {
+    expect(enter(verb, name, OURS)).toBe('allowed')
+    for (const tags of [{}, TAGGED, RESTORED, OTHERS]) expect(enter(verb, name, tags)).toBe('not allowed')
+    expect(enter(verb, 'holdfast_admin', OURS)).toBe('not allowed')
   })
 
-  test('examine enters any instance, as its own user only', () => {
-    const may = judgeOf(home, 'Examine')
-    expect(may('rds-db:connect', user('db-COPY', 'holdfast_examine'))).toBe('allowed')
-    expect(may('rds-db:connect', user('db-COPY', 'holdfast_admin'))).toBe('not allowed')
+  test('examine enters production and its copies, as its own user only', () => {
+    for (const tags of [OURS, TAGGED, { ...RESTORED, ...TAGGED }])
+      expect(enter('Examine', 'holdfast_examine', tags)).toBe('allowed')
+    for (const tags of [{}, RESTORED, OTHERS, COPY_OF_OTHERS])
+      expect(enter('Examine', 'holdfast_examine', tags)).toBe('not allowed')
+    expect(enter('Examine', 'holdfast_admin', TAGGED)).toBe('not allowed')
   })
 
-  test('roll-forward writes to copies and is denied the primary', () => {
-    const may = judgeOf(home, 'RollForward')
-    expect(may('rds-db:connect', user('db-COPY', 'holdfast_roll_forward'))).toBe('allowed')
-    expect(may('rds-db:connect', user(primary, 'holdfast_roll_forward'))).toBe('denied')
+  test('roll-forward writes to copies and is denied whatever is none', () => {
+    const name = 'holdfast_roll_forward'
+    for (const tags of [TAGGED, { ...RESTORED, ...TAGGED }])
+      expect(enter('RollForward', name, tags)).toBe('allowed')
+    for (const tags of [{}, OURS, RESTORED, OTHERS]) expect(enter('RollForward', name, tags)).toBe('denied')
+    expect(enter('RollForward', name, COPY_OF_OTHERS)).toBe('not allowed')
+    expect(enter('RollForward', 'holdfast_examine', OURS)).toBe('allowed')
+    expect(enter('RollForward', 'holdfast_examine', RESTORED)).toBe('not allowed')
   })
 })
 

@@ -7,8 +7,8 @@ import type { Endpoint, MarkAnswer } from '../../examine/request.ts'
 import { Refusal } from '../../runtime/failure.ts'
 import type { Check } from '../../runtime/verdict.ts'
 import { describe, type Instance, listCopies } from '../copy.ts'
-import { TAGS } from '../names.ts'
-import type { DrillRequest } from '../request.ts'
+import { COPY_PREFIX, TAGS } from '../names.ts'
+import { type DrillRequest, expiryOf } from '../request.ts'
 import type { Clients, Drill, Setting } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
 import { chooseMoment, iso, restoreDeadline, type Window } from '../target.ts'
@@ -227,8 +227,9 @@ async function findSnapshot(
 
 /** @throws Refusal `DrillRunning` while another drill's copy of this environment stands. */
 export async function refuseSecondDrill({ clients, setting, id }: Drill): Promise<void> {
+  const now = Date.now()
   const other = (await listCopies(clients.rds, setting.name)).find(
-    copy => copy.tags[TAGS.drill] !== id && copy.status !== 'deleting',
+    copy => copy.tags[TAGS.drill] !== id && copy.status !== 'deleting' && isInUse(copy, setting.name, now),
   )
   if (!other) return
   throw new Refusal(
@@ -236,6 +237,15 @@ export async function refuseSecondDrill({ clients, setting, id }: Drill): Promis
     `a drill is already running: ${other.identifier} is ${other.status} (drill ${other.tags[TAGS.drill] ?? 'unknown'}, expires ${other.tags[TAGS.expires] ?? 'never'})`,
     'wait until it is over; the reaper deletes what a drill left behind once it has expired',
   )
+}
+
+/**
+ * Whether a drill may still be using a copy. One whose expiry has passed, or that no drill has named or dated, is a
+ * leftover that the reaper takes: it stops no drill.
+ */
+function isInUse({ identifier, tags }: Instance, name: string, now: number): boolean {
+  const expires = expiryOf(tags, now)
+  return identifier === `${COPY_PREFIX}${name}-${tags[TAGS.drill]}` && expires !== null && expires > now
 }
 
 /** Where to ask an instance. Called only for one that has an endpoint. */

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { type Candidate, judgeCandidate } from '../../../lambdas/reaper/guard.ts'
+import { type Candidate, judgeCandidate, judgeProving } from '../../../lambdas/reaper/guard.ts'
 
 const NOW = Date.parse('2026-11-20T14:00:00Z')
 const PRODUCTION = ['shop-prod', 'shop-prod-standby']
@@ -7,7 +7,12 @@ const PRODUCTION = ['shop-prod', 'shop-prod-standby']
 const copy = (over: Partial<Candidate> = {}): Candidate => ({
   instance: 'drill-shop-prod-0123456789',
   identifier: 'drill-shop-prod-0123456789',
-  tags: { 'holdfast:drill': '0123456789', 'holdfast:expires': '2026-11-20T13:00:00Z' },
+  tags: {
+    'holdfast:environment': 'shop-prod',
+    'holdfast:drill': '0123456789',
+    'holdfast:expires': '2026-11-20T13:00:00Z',
+  },
+  madeAt: NOW - 3_600_000,
   ...over,
 })
 const judge = (candidate: Candidate, production = PRODUCTION) =>
@@ -46,6 +51,15 @@ test.each<[string, Candidate, string]>([
     'is not the copy of the drill',
   ],
   [
+    'the old copy of an environment whose name goes on from ours',
+    copy({
+      instance: 'drill-shop-prod-eu-0123456789',
+      tags: { ...tags, 'holdfast:environment': 'shop-prod-eu' },
+      madeAt: NOW - 100 * 3_600_000,
+    }),
+    'belongs to shop-prod-eu, not to shop-prod',
+  ],
+  [
     'a name that only contains the prefix',
     copy({ instance: 'my-drill-shop-prod-0123456789' }),
     'is not called drill-shop-prod-',
@@ -64,13 +78,13 @@ test.each<[string, Candidate, string]>([
   ],
   [
     'no expiry',
-    copy({ tags: { 'holdfast:drill': '0123456789' } }),
-    'says no time in holdfast:expires: absent',
+    copy({ tags: { ...tags, 'holdfast:expires': '' } }),
+    'says in holdfast:expires what no drill writes, ',
   ],
   [
     'an unreadable expiry',
     copy({ tags: { ...tags, 'holdfast:expires': 'soon' } }),
-    'says no time in holdfast:expires: soon',
+    'says in holdfast:expires what no drill writes, soon',
   ],
   [
     'a copy that expires in a second',
@@ -80,7 +94,7 @@ test.each<[string, Candidate, string]>([
   [
     'an expiry that no drill writes',
     copy({ tags: { ...tags, 'holdfast:expires': '2027-11-20T14:00:00Z' } }),
-    'expires in 365 days',
+    'says in holdfast:expires what no drill writes, 2027-11-20T14:00:00Z',
   ],
 ])('%s is left alone', (_what, candidate, why) => {
   const ruling = judge(candidate)
@@ -90,4 +104,29 @@ test.each<[string, Candidate, string]>([
 
 test('production that is called like a copy is left alone', () => {
   expect(judge(copy(), [...PRODUCTION, 'drill-shop-prod-0123456789'])).toMatchObject({ reap: false })
+})
+
+test.each([
+  ['no expiry', { 'holdfast:expires': '' }],
+  ['an unreadable expiry', { 'holdfast:expires': 'soon' }],
+  ['an expiry that no drill writes', { 'holdfast:expires': '2099-01-01T00:00:00Z' }],
+  ['an expiry that is moved on and on', { 'holdfast:expires': '2026-11-20T15:00:00Z' }],
+  ['the tag of another drill', { 'holdfast:drill': 'x' }],
+])('a copy with %s is reaped once no drill can be using it', (_what, over) => {
+  const old = (seconds: number) => copy({ tags: { ...tags, ...over }, madeAt: NOW - seconds * 1_000 })
+  expect(judge(old(90_000))).toMatchObject({ reap: false })
+  expect(judge(old(90_001))).toEqual({
+    reap: true,
+    why: '90001 s old, and no drill lasts longer than 90000 s',
+  })
+})
+
+test('what a restore is proving is kept, and said when nobody has named or deleted it for a day', () => {
+  const proving = (hours: number) =>
+    judgeProving(copy({ instance: 'drill-proving-shop-prod-again', madeAt: NOW - hours * 3_600_000 }), NOW)
+  expect(proving(24)).toEqual({
+    outcome: 'kept',
+    why: 'a restore is proving drill-proving-shop-prod-again',
+  })
+  expect(proving(26)).toMatchObject({ outcome: 'forgotten' })
 })

@@ -17,6 +17,7 @@ function copy(drill: string, expires: string, over = {}) {
     DBInstanceIdentifier: name,
     DBInstanceStatus: 'available',
     TagList: [
+      { Key: 'holdfast:environment', Value: 'shop-prod' },
       { Key: 'holdfast:drill', Value: drill },
       { Key: 'holdfast:expires', Value: expires },
     ],
@@ -66,5 +67,28 @@ test('a copy that cannot be deleted does not keep the others alive', async () =>
   expect(found).toMatchObject([
     { identifier: first, outcome: 'failed', why: 'creating' },
     { identifier: second, outcome: 'reaped' },
+  ])
+})
+
+test('a copy that a restore is proving is neither deleted nor forgotten', async () => {
+  const proving = (name: string, made: string) =>
+    cloud.instances.set(name, {
+      DBInstanceIdentifier: name,
+      DBInstanceStatus: 'available',
+      InstanceCreateTime: new Date(made),
+      TagList: [
+        { Key: 'holdfast:environment', Value: 'shop-prod' },
+        { Key: 'holdfast:drill', Value: 'restoring' },
+        { Key: 'holdfast:expires', Value: '2026-11-20T13:00:00Z' },
+        { Key: 'holdfast:restored', Value: 'shop-prod' },
+      ],
+    })
+  proving('drill-proving-shop-prod-now', '2026-11-20T12:00:00Z')
+  proving('drill-proving-shop-prod-old', '2026-11-18T12:00:00Z')
+  const found = await reap(cloud.clients.rds, 'shop-prod', PRODUCTION, NOW)
+  expect(cloud.deleted).toEqual([])
+  expect(found.map(one => [one.identifier, one.outcome])).toEqual([
+    ['drill-proving-shop-prod-now', 'kept'],
+    ['drill-proving-shop-prod-old', 'forgotten'],
   ])
 })

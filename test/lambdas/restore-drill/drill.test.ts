@@ -197,18 +197,42 @@ test.each([
   expect(result.sentence).toContain(sentence)
 })
 
-test('a second drill is refused while the first one stands, and leaves it alone', async () => {
+function standing(tags: Readonly<Record<string, string>>): string {
   const copy = 'drill-shop-prod-0123456789'
   cloud.instances.set(copy, {
     DBInstanceIdentifier: copy,
     DBInstanceStatus: 'available',
-    TagList: [{ Key: 'holdfast:drill', Value: '0123456789' }],
+    TagList: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
   })
+  return copy
+}
+const HOURS_AHEAD = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString()
+const STANDING = {
+  'holdfast:environment': 'shop-prod',
+  'holdfast:drill': '0123456789',
+  'holdfast:expires': HOURS_AHEAD(4),
+}
+
+test('a second drill is refused while the first one stands, and leaves it alone', async () => {
+  const copy = standing(STANDING)
   const { result } = await drillIn(cloud)
   expect(result.verdict).toBe('unknown')
   expect(result.sentence).toContain('a drill is already running: drill-shop-prod-0123456789')
   expect(cloud.instances.has(copy)).toBe(true)
   expect(cloud.deleted).toEqual([])
+})
+
+test.each([
+  ['no expiry', { 'holdfast:expires': '' }],
+  ['an expiry that has passed', { 'holdfast:expires': HOURS_AHEAD(-1) }],
+  ['an expiry that no drill writes', { 'holdfast:expires': HOURS_AHEAD(24 * 365) }],
+  ['the tag of no drill', { 'holdfast:drill': 'x' }],
+  ['the tag of another environment', { 'holdfast:environment': 'shop-prod-eu' }],
+])('a copy with %s stops no drill, and is left to the reaper', async (_what, over) => {
+  const copy = standing({ ...STANDING, ...over })
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('pass')
+  expect(cloud.instances.has(copy)).toBe(true)
 })
 
 test('a request for the other region is refused', async () => {

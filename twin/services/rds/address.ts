@@ -3,6 +3,7 @@ import { allowReplication } from '../../postgres/rights.ts'
 import { groupValues } from './configuration.ts'
 import { findByResourceId, type Rds, update } from './context.ts'
 import type { Host } from './hosts.ts'
+import { tagContext } from './questions.ts'
 import type { InstanceRecord } from './records.ts'
 
 /** Opens an instance's endpoint, at the port that it had before if that is free. Harmless when it is open. */
@@ -23,6 +24,8 @@ export async function openAddress(rds: Rds, host: Host, resourceId: string): Pro
       rds.options.mayConnect(
         principal,
         `arn:aws:rds-db:${record.region}:${rds.options.account}:dbuser:${resourceId}/${user}`,
+        // As they are at this login: a tag that is taken away shuts the door at once.
+        tagContext('aws:ResourceTag', current()?.tags),
       ),
     prepareReplication: async (user: string) => (host.cluster ? allowReplication(host.cluster, user) : false),
     log: (line: string) => rds.log(`${record.id}: ${line}`),

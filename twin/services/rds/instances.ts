@@ -13,7 +13,7 @@ import { modifyInstance } from './modifying.ts'
 import { filter, page } from './paging.ts'
 import { defaultGroupName, findParameterGroup } from './parameter-groups.ts'
 import { rebootInstance, startInstance, stopInstance } from './power.ts'
-import { onGroups, onInstance } from './questions.ts'
+import { askedContext, onGroups, onInstance } from './questions.ts'
 import type { InstanceRecord } from './records.ts'
 import { describeInstance } from './shape.ts'
 import { findVersion } from './versions.ts'
@@ -184,7 +184,9 @@ export function instanceOperations(rds: Rds): Record<string, Operation> {
     },
     ModifyDBInstance: {
       questions: (input: rdsTypes.ModifyDBInstanceMessage, call) => [
-        ...onInstance(rds, 'ModifyDBInstance', call.region, input.DBInstanceIdentifier),
+        ...onInstance(rds, 'ModifyDBInstance', call.region, input.DBInstanceIdentifier, {
+          context: askedContext(input),
+        }),
         ...(input.DBParameterGroupName
           ? onGroups(rds, 'ModifyDBInstance', call.region, {
               parameterGroup: input.DBParameterGroupName,

@@ -27,6 +27,13 @@ export type RdsEvent = {
   readonly at: number
 }
 
+/**
+ * Condition keys of `rds-db:connect`: `aws:ResourceTag/…` of the instance or the proxy, and no other. The reference
+ * lists that one for the action: https://docs.aws.amazon.com/service-authorization/latest/reference/list_rds-db.html,
+ * read 2026-11-30. Assumed: that a database user's tags are those of its instance.
+ */
+export type ConnectContext = Readonly<Record<string, string>>
+
 /** What RDS asks the rest of the twin for. What is left out makes the operations that need it refuse by name. */
 export type RdsOptions = {
   /** The twin's folder: clusters go to `<root>/clusters/<resource id>/data`. */
@@ -36,9 +43,18 @@ export type RdsOptions = {
   readonly certificate: ServerCertificate
   readonly findKey: (accessKeyId: string) => TokenKey | undefined
   /** Whether the caller may do `rds-db:connect` on `arn:aws:rds-db:<region>:<account>:dbuser:<resource id>/<user>`. */
-  readonly mayConnect: (principal: Principal, resource: string) => boolean | Promise<boolean>
+  readonly mayConnect: (
+    principal: Principal,
+    resource: string,
+    context: ConnectContext,
+  ) => boolean | Promise<boolean>
   /** Whether a proxy's role may do `rds-db:connect` on an instance, as RDS Proxy enters it. @default yes */
-  readonly mayRoleConnect?: (roleArn: string, resource: string, region: string) => boolean
+  readonly mayRoleConnect?: (
+    roleArn: string,
+    resource: string,
+    region: string,
+    context: ConnectContext,
+  ) => boolean
   /** Told of processes that are no PostgreSQL, so that none outlives the twin. */
   readonly watch?: { started(pid: number): void; ended(pid: number): void }
   /** Milliseconds since the epoch. @default Date.now */

@@ -7,6 +7,7 @@ import { keyOf, type Rds } from './context.ts'
 import { isIamProxy, poolConfig, poolSize, proxyHost } from './proxy-config.ts'
 import { emitProxyMetrics, newProxyCounts, type ProxyCounts } from './proxy-metrics.ts'
 import { type Pooler, type PoolSettings, startPooler } from './proxy-pooler.ts'
+import { tagContext } from './questions.ts'
 import type { InstanceRecord, ProxyRecord } from './records.ts'
 
 /** The PgBouncer of this machine, and undefined when it has none. */
@@ -167,10 +168,19 @@ async function mayEnter(
   const resource = (id: string) =>
     `arn:aws:rds-db:${proxy.region}:${rds.options.account}:dbuser:${id}/${user}`
   const role = String(proxy.shown.RoleArn ?? '')
-  const mayRole = rds.options.mayRoleConnect?.(role, resource(target.resourceId), proxy.region) ?? true
+  const mayRole =
+    rds.options.mayRoleConnect?.(
+      role,
+      resource(target.resourceId),
+      proxy.region,
+      tagContext('aws:ResourceTag', target.tags),
+    ) ?? true
   if (!mayRole)
     rds.log(`proxy ${proxy.name}: ${role} is not allowed rds-db:connect on ${target.id} as ${user}`)
-  return mayRole && (await rds.options.mayConnect(principal, resource(proxy.id)))
+  return (
+    mayRole &&
+    (await rds.options.mayConnect(principal, resource(proxy.id), tagContext('aws:ResourceTag', proxy.tags)))
+  )
 }
 
 /** Starts, changes or ends the PgBouncer, after what the proxy's target and its pool's settings are now. */

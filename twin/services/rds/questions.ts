@@ -38,6 +38,24 @@ function instanceContext(record: InstanceRecord | undefined): Record<string, str
   }
 }
 
+/**
+ * Condition keys that a restore or a change answers by what it asks for; what it leaves out is not said. Assumed for
+ * `ModifyDBInstance`: that `rds:DatabaseClass` is the class asked for, where one is.
+ */
+export function askedContext(input: {
+  readonly DBInstanceClass?: string | undefined
+  readonly MultiAZ?: boolean | undefined
+  readonly PubliclyAccessible?: boolean | undefined
+}): Record<string, string> {
+  return {
+    ...(input.DBInstanceClass === undefined ? {} : { 'rds:DatabaseClass': input.DBInstanceClass }),
+    ...(input.MultiAZ === undefined ? {} : { 'rds:MultiAz': String(input.MultiAZ) }),
+    ...(input.PubliclyAccessible === undefined
+      ? {}
+      : { 'rds:PubliclyAccessible': String(input.PubliclyAccessible) }),
+  }
+}
+
 const lookUp = (rds: Rds, region: string, identifier: string | undefined) => {
   if (identifier === undefined) return { arn: arnOf(rds, region, 'db', '*'), record: undefined }
   const { region: where, name } = safeIdentifier(region, identifier, 'db')

@@ -7,7 +7,7 @@ import { clusterFolder, startSettings } from './configuration.ts'
 import { arnOf, findInstance, findSnapshot, keyOf, type Rds, readIdentifier } from './context.ts'
 import { claimIdentifier, type Maker, make, recordNew, refuseForeign, shownFrom } from './making.ts'
 import { defaultGroupName } from './parameter-groups.ts'
-import { onGroups, onInstance, onSnapshot, tagContext } from './questions.ts'
+import { askedContext, onGroups, onInstance, onSnapshot, tagContext } from './questions.ts'
 import type { BackupRecord, Shown } from './records.ts'
 import { describeInstance } from './shape.ts'
 
@@ -236,11 +236,7 @@ function toTimeQuestions(rds: Rds, input: ToTime, call: Call) {
     ...source,
     ...onInstance(rds, action, call.region, input.TargetDBInstanceIdentifier ?? '', {
       tags: input.Tags,
-      context: {
-        'rds:DatabaseClass': input.DBInstanceClass ?? '',
-        'rds:MultiAz': String(input.MultiAZ ?? false),
-        'rds:DatabaseEngine': 'postgres',
-      },
+      context: { 'rds:DatabaseEngine': 'postgres', ...askedContext(input) },
     }),
     ...onGroups(rds, action, call.region, {
       parameterGroup: input.DBParameterGroupName ?? defaultGroupName(major),
@@ -265,7 +261,10 @@ export function restoreOperations(rds: Rds): Record<string, Operation> {
           18
         return [
           ...onSnapshot(rds, action, call.region, input.DBSnapshotIdentifier ?? ''),
-          ...onInstance(rds, action, call.region, input.DBInstanceIdentifier ?? '', { tags: input.Tags }),
+          ...onInstance(rds, action, call.region, input.DBInstanceIdentifier ?? '', {
+            tags: input.Tags,
+            context: { 'rds:DatabaseEngine': 'postgres', ...askedContext(input) },
+          }),
           ...onGroups(rds, action, call.region, {
             parameterGroup: input.DBParameterGroupName ?? defaultGroupName(major),
             subnetGroup: input.DBSubnetGroupName ?? 'default',

@@ -26,6 +26,10 @@ export const AWAY = 'us-west-2'
 export const ACCOUNT = '111111111111'
 /** A copy of a drill, which is what a drill's role may touch. */
 export const COPY = 'drill-shop-prod-attack'
+/** A copy of the environment `shop-prod-eu`, whose name begins as ours do. */
+export const OTHERS_COPY = 'drill-shop-prod-eu-0123456789'
+/** What `holdfast restore` is proving. */
+export const PROVING = 'drill-proving-shop-prod-again'
 
 export type Keys = { readonly accessKeyId: string; readonly secretAccessKey: string }
 
@@ -67,18 +71,14 @@ export async function setScene(root: Clients) {
       Tags: [{ Key: 'holdfast:drill', Value: 'x' }],
     }),
   )
-  await root.rds.send(
-    new CreateDBInstanceCommand({
-      DBInstanceIdentifier: COPY,
-      DBInstanceClass: 'db.t4g.micro',
-      Engine: 'postgres',
-      AllocatedStorage: 20,
-      BackupRetentionPeriod: 0,
-      MasterUsername: 'attack',
-      MasterUserPassword: 'only-for-this-test',
-      Tags: [{ Key: 'holdfast:drill', Value: 'attack' }],
-    }),
-  )
+  const drill = { 'holdfast:drill': 'attack' }
+  await makeInstance(root, COPY, { ...drill, 'holdfast:environment': 'shop-prod' })
+  await makeInstance(root, OTHERS_COPY, { ...drill, 'holdfast:environment': 'shop-prod-eu' })
+  await makeInstance(root, PROVING, {
+    'holdfast:drill': 'restoring',
+    'holdfast:restored': 'shop-prod',
+    'holdfast:environment': 'shop-prod',
+  })
   await root.rds.send(
     new CreateDBSnapshotCommand({
       DBInstanceIdentifier: 'shop-prod',
@@ -87,7 +87,8 @@ export async function setScene(root: Clients) {
   )
   const waiting = { client: root.rds, maxWaitTime: 120, minDelay: 1, maxDelay: 1 }
   await waitUntilDBSnapshotAvailable(waiting, { DBSnapshotIdentifier: 'shop-prod-by-hand' })
-  await waitUntilDBInstanceAvailable(waiting, { DBInstanceIdentifier: COPY })
+  for (const DBInstanceIdentifier of [COPY, OTHERS_COPY, PROVING])
+    await waitUntilDBInstanceAvailable(waiting, { DBInstanceIdentifier })
   const { DBInstanceAutomatedBackups = [] } = await root.rds.send(
     new DescribeDBInstanceAutomatedBackupsCommand({ DBInstanceIdentifier: 'shop-prod' }),
   )
@@ -118,6 +119,21 @@ export async function setScene(root: Clients) {
     evidence: await putLocked(root, 'evidence', 'evidence/1.json'),
     segment: await putLocked(root, 'segments', 'segments/1'),
   }
+}
+
+function makeInstance({ rds }: Clients, identifier: string, tags: Readonly<Record<string, string>>) {
+  return rds.send(
+    new CreateDBInstanceCommand({
+      DBInstanceIdentifier: identifier,
+      DBInstanceClass: 'db.t4g.micro',
+      Engine: 'postgres',
+      AllocatedStorage: 20,
+      BackupRetentionPeriod: 0,
+      MasterUsername: 'attack',
+      MasterUserPassword: 'only-for-this-test',
+      Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+    }),
+  )
 }
 
 export type Scene = Awaited<ReturnType<typeof setScene>>

@@ -19,6 +19,7 @@ import type { Attack } from './attack.ts'
 import { BEYOND_THE_WIRE, ONLY_LAMBDA } from './beyond-the-wire.ts'
 import { ON_ARCHIVES, READS_THE_SECRET } from './on-archives.ts'
 import { ON_DATABASE } from './on-database.ts'
+import { deleteEntered, ENTERED, enter, restoreEntered, retag } from './on-logins.ts'
 import { ON_WATCH } from './on-watch.ts'
 import { ACCOUNT, AWAY, type Clients, clientsOf, HOME, type Keys, type Scene, setScene } from './scene.ts'
 
@@ -165,6 +166,59 @@ test('the archiver still adds a segment, whole and in parts, locked as long as i
   )
 })
 
+describe('a database user of ours', () => {
+  const [home, drill] = [{ 'holdfast:environment': 'shop-prod' }, { 'holdfast:drill': '0123456789' }]
+  const [elsewhere, restored] = [{ 'holdfast:environment': 'shop-dev' }, { 'holdfast:restored': 'shop-prod' }]
+  const [REFUSED_LOGIN, IN] = ['28000', 'in']
+  const USERS = [
+    ['Heartbeat', 'holdfast_heartbeat'],
+    ['Archiver', 'holdfast_archiver'],
+    ['Workload', 'holdfast_workload'],
+    ['Examine', 'holdfast_examine'],
+    ['RollForward', 'holdfast_roll_forward'],
+  ] as const
+
+  async function doors(identifier: string): Promise<Record<string, string>> {
+    const found: Record<string, string> = {}
+    for (const [verb, user] of USERS) {
+      const role = roles.find(({ name }) => name.startsWith(`shop-prod-recovery-Functions${verb}Role`))
+      const keys = await askTwin<Keys>(twin, 'key-of-role', { role: role?.arn })
+      found[verb] = await enter(twin, root, { keys, user }, identifier)
+    }
+    return found
+  }
+  const [ALL_IN, ALL_OUT] = [IN, REFUSED_LOGIN].map(end =>
+    Object.fromEntries(USERS.map(([verb]) => [verb, end])),
+  )
+
+  beforeAll(() => restoreEntered(root), 120_000)
+  afterAll(() => deleteEntered(root), 120_000)
+
+  test('of the roll-forward stays out of production and its replicas, and the others come in', async () => {
+    expect(await doors('shop-prod')).toEqual({ ...ALL_IN, RollForward: REFUSED_LOGIN })
+    expect((await doors('shop-prod-read-2')).RollForward).toBe(REFUSED_LOGIN)
+  })
+
+  test.each([
+    ['a copy of a drill', { ...home, ...drill }],
+    ['a copy that a restore is proving', { ...home, ...drill, ...restored }],
+  ])('enters %s only to examine and to roll forward', async (_what, tags) => {
+    await retag(root, tags)
+    expect(await doors(ENTERED)).toEqual({ ...ALL_OUT, Examine: IN, RollForward: IN })
+  })
+
+  test.each([
+    ['a restored instance that has its name', { ...home, ...restored }],
+    ['another environment of the account', elsewhere],
+    ['a copy of another environment', { ...elsewhere, ...drill }],
+    ['an instance that bears the tag of a drill alone', drill],
+    ['an instance without tags of ours', { 'holdfast:owner': 'platform' }],
+  ])('does not enter %s', async (_what, tags) => {
+    await retag(root, tags)
+    expect(await doors(ENTERED)).toEqual(ALL_OUT)
+  })
+})
+
 test('after all of it production and the past are as they were', async () => {
   const { DBInstances = [] } = await root.rds.send(new DescribeDBInstancesCommand({}))
   expect(
@@ -174,7 +228,9 @@ test('after all of it production and the past are as they were', async () => {
       DeletionProtection,
     ]),
   ).toEqual([
+    ['drill-proving-shop-prod-again', 'available', false],
     ['drill-shop-prod-attack', 'available', false],
+    ['drill-shop-prod-eu-0123456789', 'available', false],
     ['shop-prod', 'available', true],
     ['shop-prod-analytics', 'available', true],
     ['shop-prod-read-1', 'available', true],

@@ -26,11 +26,17 @@ import {
   StopDBInstanceCommand,
 } from '@aws-sdk/client-rds'
 import { type Attack, attack } from './attack.ts'
-import { ACCOUNT, AWAY, COPY, HOME } from './scene.ts'
+import { ACCOUNT, AWAY, COPY, HOME, OTHERS_COPY, PROVING } from './scene.ts'
 
 const arnOf = (kind: string, name: string, region = HOME) =>
   `arn:aws:rds:${region}:${ACCOUNT}:${kind}:${name}`
 const DRILL_TAG = [{ Key: 'holdfast:drill', Value: 'x' }]
+const COPYS_TAGS = [
+  ...DRILL_TAG,
+  { Key: 'holdfast:environment', Value: 'shop-prod' },
+  { Key: 'holdfast:expires', Value: '2030-01-01T00:00:00Z' },
+]
+const COPYS_CLASS = 'db.r6g.xlarge'
 const SNAPSHOT = 'shop-prod-by-hand'
 const GROUP = 'shop-prod-postgres18'
 const COPYS_GROUPS = { DBSubnetGroupName: 'shop-prod', DBParameterGroupName: 'shop-prod-drill-postgres18' }
@@ -151,6 +157,56 @@ const PASSING_OFF: Attack[] = [
         ...COPYS_GROUPS,
       }),
     ),
+  ),
+  ...COPYS_TAGS.map(({ Key }) =>
+    attack(`restore without the tag ${Key}`, ({ rds }) =>
+      rds.send(
+        new RestoreDBInstanceToPointInTimeCommand({
+          SourceDBInstanceIdentifier: 'shop-prod',
+          TargetDBInstanceIdentifier: 'drill-shop-prod-untagged',
+          UseLatestRestorableTime: true,
+          DBInstanceClass: COPYS_CLASS,
+          Tags: COPYS_TAGS.filter(tag => tag.Key !== Key),
+          ...COPYS_GROUPS,
+        }),
+      ),
+    ),
+  ),
+  ...[{ PubliclyAccessible: true }, { DBInstanceClass: 'db.r6g.16xlarge' }].flatMap(asked => [
+    attack(`restore with ${JSON.stringify(asked)}`, ({ rds }) =>
+      rds.send(
+        new RestoreDBInstanceToPointInTimeCommand({
+          SourceDBInstanceIdentifier: 'shop-prod',
+          TargetDBInstanceIdentifier: 'drill-shop-prod-wide',
+          UseLatestRestorableTime: true,
+          DBInstanceClass: COPYS_CLASS,
+          Tags: COPYS_TAGS,
+          ...COPYS_GROUPS,
+          ...asked,
+        }),
+      ),
+    ),
+    attack(`restore a snapshot with ${JSON.stringify(asked)}`, ({ rds }) =>
+      rds.send(
+        new RestoreDBInstanceFromDBSnapshotCommand({
+          DBSnapshotIdentifier: SNAPSHOT,
+          DBInstanceIdentifier: 'drill-shop-prod-wide',
+          DBInstanceClass: COPYS_CLASS,
+          Tags: COPYS_TAGS,
+          ...COPYS_GROUPS,
+          ...asked,
+        }),
+      ),
+    ),
+    attack(`change a copy to ${JSON.stringify(asked)}`, ({ rds }) =>
+      rds.send(new ModifyDBInstanceCommand({ DBInstanceIdentifier: COPY, ApplyImmediately: true, ...asked })),
+    ),
+  ]),
+  attack('delete a copy of an environment whose name goes on from ours', ({ rds }) =>
+    rds.send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: OTHERS_COPY, SkipFinalSnapshot: true })),
+  ),
+  attack('delete what a restore is proving', ({ rds }) =>
+    rds.send(new DeleteDBInstanceCommand({ DBInstanceIdentifier: PROVING, SkipFinalSnapshot: true })),
   ),
   attack('restore without the drill’s tag', ({ rds }) =>
     rds.send(
