@@ -6,6 +6,7 @@ import { Refusal } from '../lambdas/runtime/failure.ts'
 import { PROGRAM } from '../twin/main.ts'
 import { closedFolder, folderAt } from '../twin/state/folder.ts'
 import { holderOf } from '../twin/state/lock.ts'
+import { refuseForeignFile } from '../twin/state/own-folder.ts'
 import type { TwinEndpoint } from '../twin/twin.ts'
 import { ROOT } from './assembly.ts'
 import type { Where } from './options.ts'
@@ -40,6 +41,7 @@ export function findTwin(environment: string): LiveTwin | undefined {
   const root = twinRoot(environment)
   const folder = folderAt(root)
   if (!existsSync(folder.endpoint) || holderOf(folder.lock, PROGRAM) === undefined) return undefined
+  refuseForeignFile(folder.endpoint)
   const endpoint = JSON.parse(readFileSync(folder.endpoint, 'utf8')) as TwinEndpoint
   return { ...endpoint, environment, root }
 }

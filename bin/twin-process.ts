@@ -139,7 +139,7 @@ async function startTwinProcess(request: UpRequest, say: (text: string) => void)
     ...(request.holdCalendar === undefined ? {} : { holdCalendar: request.holdCalendar }),
   }
   say('starting the twin …')
-  const log = openSync(folder.log, 'a')
+  const log = openSync(folder.log, 'a', 0o600)
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', join(ROOT, PROGRAM), JSON.stringify(start)],

@@ -22,6 +22,8 @@ export const PROGRAM = 'twin/main.ts'
 const STOP_TIMEOUT_MS = 20_000
 
 async function main(start: Start): Promise<void> {
+  // Before the first file: what a twin writes holds its keys and other people's rows.
+  process.umask(0o077)
   const folder = openFolder(start.root)
   const log = openLog(folder.log)
   const release = takeLock(folder.lock, PROGRAM)

@@ -13,6 +13,7 @@ import {
 import { createRequire } from 'node:module'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { claimFolder } from '../state/own-folder.ts'
 
 /** Major versions of PostgreSQL that the twin can run. */
 export type Version = 17 | 18
@@ -112,6 +113,9 @@ export function installation(version: Version): Installation {
     .digest('hex')
     .slice(0, 12)
   const home = join(tmpdir(), `holdfast-postgres-${process.getuid?.() ?? 0}`, `${version}-${fingerprint}`)
+  // What lies there is run: nobody else may have laid it.
+  claimFolder(dirname(home), 0o755)
+  chmodSync(dirname(home), 0o755)
   if (!existsSync(home)) lay(join(source, 'native'), home)
   const result: Installation = {
     version,
@@ -132,8 +136,6 @@ const releaseOf = (source: string) =>
  * account that runs it may not be able to enter the folder that this project stands in.
  */
 function lay(native: string, home: string): void {
-  mkdirSync(dirname(home), { recursive: true })
-  chmodSync(dirname(home), 0o755)
   const next = `${home}.${process.pid}`
   rmSync(next, { recursive: true, force: true })
   mkdirSync(next)

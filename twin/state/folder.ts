@@ -1,5 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
+import { refuseForeign } from './own-folder.ts'
 
 /** Where a twin keeps what. All of it lies in one folder, so that removing the folder removes the twin. */
 export type TwinFolder = {
@@ -28,6 +38,9 @@ export function closedFolder(path: string): string | undefined {
   }
 }
 
+/** Of the folders that lead to the twin's own: PostgreSQL's account passes through them, where it is another. */
+const PASSED = process.getuid?.() === 0 ? 0o711 : 0o700
+
 /** What this twin writes and reads; to be raised when it can no longer read what it wrote before. */
 const FORMAT = '1'
 
@@ -42,10 +55,14 @@ export function openFolder(root: string): TwinFolder {
     throw new Error(
       `${closed} is closed to other accounts, and PostgreSQL does not run as root\nHINT: chmod o+x ${closed}, or run holdfast as another user`,
     )
-  chmodSync(root, 0o711)
+  refuseForeign(root, lstatSync(root))
+  chmodSync(root, PASSED)
+  // What an earlier twin left open is closed with what stands around it.
+  for (const entry of readdirSync(root, { withFileTypes: true }))
+    if (!entry.isSymbolicLink()) chmodSync(join(root, entry.name), entry.isDirectory() ? 0o700 : 0o600)
   const file = join(root, 'format')
   const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
-  if (found === undefined) writeFileSync(file, `${FORMAT}\n`)
+  if (found === undefined) writeFileSync(file, `${FORMAT}\n`, { mode: 0o600 })
   else if (found !== FORMAT)
     throw new Error(
       `${root} was written by another version of the twin (format ${found}, this one reads ${FORMAT})\nHINT: holdfast reset removes it, and holdfast up begins anew`,
@@ -61,14 +78,17 @@ function makeFolder(path: string): void {
       { cause },
     )
   if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) throw refuse('is a file')
+    const found = statSync(path)
+    if (!found.isDirectory()) throw refuse('is a file')
+    // In a folder that all may write to without its sticky bit, anybody may put another folder in our place.
+    if ((found.mode & 0o1002) === 0o002) throw refuse('lets every account replace what lies in it')
     return
   }
   if (path !== dirname(path)) makeFolder(dirname(path))
   try {
-    mkdirSync(path)
+    mkdirSync(path, { mode: PASSED })
     // Whatever the umask says: PostgreSQL's account passes through what is made for it.
-    chmodSync(path, 0o711)
+    chmodSync(path, PASSED)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
       throw refuse(`(${(error as Error).message})`, error)

@@ -43,7 +43,9 @@ test('every folder that is made for a twin lets PostgreSQL’s account pass, wha
   } finally {
     process.umask(usual)
   }
-  for (const made of ['twins', 'twins/prod']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o711)
+  // Where PostgreSQL runs as the same account, nobody else passes.
+  const passed = process.getuid?.() === 0 ? 0o711 : 0o700
+  for (const made of ['twins', 'twins/prod']) expect(statSync(join(folder, made)).mode & 0o777).toBe(passed)
 })
 
 test('the guard ends what a killed twin left running, and spares what had ended or was never its own', async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as schemas from '@aws-sdk/client-rds'
-import { makePrivateFolder, own } from '../../postgres/account.ts'
+import { makePrivateFolder } from '../../postgres/account.ts'
 import type { Service } from '../../wire/call.ts'
 import { automatedBackupOperations } from './automated-backups.ts'
 import { keyOf, openCollections, type Rds, type RdsFaults } from './context.ts'
@@ -38,12 +38,9 @@ export type TwinRds = {
 
 /** RDS over the folder `<root>`; nothing runs before `open`. */
 export function createRds(options: RdsOptions): TwinRds {
-  // PostgreSQL's account passes through the folders above its own; only its own are private.
-  for (const name of ['', 'clusters', 'backups', 'snapshots']) {
-    mkdirSync(join(options.root, name), { recursive: true, mode: 0o755 })
-    if (name !== '') own(join(options.root, name))
-  }
-  makePrivateFolder(join(options.root, 'clusters'))
+  // PostgreSQL's account passes through the folder above its own; only its own are private.
+  mkdirSync(options.root, { recursive: true, mode: 0o711 })
+  for (const name of ['clusters', 'backups', 'snapshots']) makePrivateFolder(join(options.root, name))
   const faults: RdsFaults = { restoreDelay: 0, slowBlocks: false, failRestores: 0, lostRegions: new Set() }
   const rds: Rds = {
     options,
