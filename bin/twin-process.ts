@@ -82,8 +82,8 @@ async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) =>
     return await callControl<TypeCount[]>(controlOf(twin), 'deploy', asked, say)
   } catch (error) {
     const { message } = error as Error
-    // Postgrator has no name for it: a migration that this twin has applied is another one now.
-    const [changed] = message.match(/MD5 checksum failed for migration \[\w+\]/) ?? []
+    // The deployment tells what the function said, and not its error's name.
+    const [changed] = message.match(/migration \d+ was edited after it was applied/) ?? []
     if (changed)
       throw new Refusal(
         'OlderTwin',

@@ -95,7 +95,7 @@ test('a Lambda imports its own folder, the runtime, sql, and of another verb onl
 
 test('a Lambda uses AWS, PostgreSQL and few packages else', () => {
   const known =
-    /^(node:|@aws-sdk\/|@smithy\/|@aws\/durable-execution-sdk-js$|aws-lambda$|pg$|postgrator$|zod$|canonicalize$|hyparquet-writer$)/
+    /^(node:|@aws-sdk\/|@smithy\/|@aws\/durable-execution-sdk-js$|aws-lambda$|pg$|zod$|canonicalize$|hyparquet-writer$)/
   const strays = files('lambdas/**/*.ts').flatMap(file =>
     importsOf(file)
       .filter(name => !/^(lambdas|sql)\//.test(name) && !known.test(name))

@@ -70,7 +70,7 @@ test('a merged file that was edited is refused', async () => {
     await migrate(client, { folder })
     writeFileSync(join(folder, '0001.do.schema.sql'), 'create schema if not exists holdfast;')
     writeFileSync(join(folder, '0999.do.next.sql'), 'select 1;')
-    await expect(migrate(client, { folder })).rejects.toMatchObject({ name: 'MigrationFailed' })
+    await expect(migrate(client, { folder })).rejects.toMatchObject({ name: 'MigrationEdited' })
   } finally {
     await client.end()
     rmSync(folder, { recursive: true })
