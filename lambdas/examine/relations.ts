@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { formOf, isJsonb, isWritten, labelsWithin, readTypes, type TypeRow } from './types.ts'
+import { type BothTypes, pairValues } from './rows/values.ts'
+import { readTypes, type TypeRow } from './types.ts'
 
 /** A table with storage of its own, on one side. */
 export type Relation = {
@@ -133,57 +134,21 @@ export type Hashing = {
  * Expressions for the columns that both sides have, under each side's own name. The copy says which columns there
  * are: one that the primary got after the cut would change every row's text and no row's xmin.
  * @param byContent true where neither place nor transaction goes into the hash: then it must tell apart all that the
- * text does, at the price of making it for jsonb, whose hash leaves out the scale of numbers
+ * text does
  */
-export function hashingOf(
-  primary: Relation,
-  copy: Relation,
-  types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
-  byContent = false,
-): Hashing {
-  const pairs: { mine: Column; theirs: Column }[] = []
-  const leftOut: string[] = []
-  for (const mine of copy.columns) {
+export function hashingOf(primary: Relation, copy: Relation, types: BothTypes, byContent = false): Hashing {
+  const pairs = copy.columns.map(mine => {
+    const title = `column ${quote(mine.name)}`
     const theirs = primary.columns.find(column => column.number === mine.number)
-    const why = theirs ? whyNot(theirs, mine, types) : 'dropped on the primary since'
-    if (theirs && why === undefined) pairs.push({ mine, theirs })
-    else leftOut.push(`column ${quote(mine.name)}: ${why}`)
-  }
-  const of = (column: Column, model: Column) =>
-    byContent && isJsonb(model.type, types.copy)
-      ? [`t.${quote(column.name)}::pg_catalog.text`]
-      : expressions(column, model, types.copy)
+    if (!theirs) return { primary: [], copy: [], leftOut: [`${title}: dropped on the primary since`] }
+    const at = (column: Column) => ({ ...column, at: `t.${quote(column.name)}` })
+    return pairValues(at(theirs), at(mine), { types, byContent, title, depth: 0 })
+  })
   return {
-    primary: pairs.flatMap(pair => of(pair.theirs, pair.mine)),
-    copy: pairs.flatMap(pair => of(pair.mine, pair.mine)),
-    leftOut,
+    primary: pairs.flatMap(pair => pair.primary),
+    copy: pairs.flatMap(pair => pair.copy),
+    leftOut: pairs.flatMap(pair => pair.leftOut),
   }
-}
-
-function whyNot(
-  theirs: Column,
-  mine: Column,
-  types: { readonly primary: ReadonlyMap<number, TypeRow>; readonly copy: ReadonlyMap<number, TypeRow> },
-): string | undefined {
-  if (theirs.type !== mine.type) return 'its type was changed on the primary since'
-  if (!isWritten(formOf(mine.type, mine.typmod, types.copy))) return undefined
-  const same = labelsWithin(theirs.type, types.primary) === labelsWithin(mine.type, types.copy)
-  return same ? undefined : 'an enum inside it was changed on the primary since'
-}
-
-/** @param model the copy's column: both sides must use the same form */
-function expressions(column: Column, model: Column, types: ReadonlyMap<number, TypeRow>): string[] {
-  const name = `t.${quote(column.name)}`
-  const form = formOf(model.type, model.typmod, types)
-  if (typeof form === 'object') return [`pg_catalog.${form.send}(${name})`]
-  if (form === 'text') return [`${name}::pg_catalog.text`]
-  // A user may have made a cast of the user's type to text, and bpchar's own drops blanks: a record writes a value out.
-  if (form === 'output') return [`row(${name})::pg_catalog.text`]
-  if (form === 'rights') return [rightsOf(name)]
-  if (form === 'scale') return [name, `pg_catalog.scale(${name})`]
-  const exact = model.deterministic && column.deterministic ? name : `${name} collate pg_catalog."C"`
-  // Neither an array's hash nor an element's tells '{{1,2}}' from '{1,2}'.
-  return form === 'array' ? [exact, `pg_catalog.array_dims(${name})`] : [exact]
 }
 
 /** A list of rights as text with the oids of the roles. @param list an expression of type `aclitem[]` */

@@ -14,7 +14,27 @@ export type TypeRow = {
   readonly parts: readonly number[]
   /** Labels of an enum, in order. */
   readonly labels: string | null
+  /** Attributes of a composite that were not dropped, in order. */
+  readonly fields: readonly Field[] | null
+  /** A domain's own modifier of its base. */
+  readonly typmod: number
+  /** As SQL takes it. */
+  readonly address: string
+  /** Types that its values are without being made anew. */
+  readonly coercible: readonly number[]
 }
+
+/** An attribute of a composite. */
+export type Field = {
+  readonly number: number
+  readonly name: string
+  readonly type: number
+  readonly typmod: number
+  readonly deterministic: boolean
+}
+
+/** Types by oid, with all that they are made of. */
+export type Types = ReadonlyMap<number, TypeRow>
 
 /** Every type that these types are made of, themselves included. */
 export const TYPES = `
@@ -63,7 +83,21 @@ select
     select pg_catalog.string_agg(e.enumlabel, ',' order by e.enumsortorder)
     from pg_catalog.pg_enum e
     where e.enumtypid = t.oid
-  ) as labels
+  ) as labels,
+  (
+    select pg_catalog.json_agg(pg_catalog.json_build_object(
+      'number', a.attnum, 'name', a.attname, 'type', a.atttypid::pg_catalog.int8, 'typmod', a.atttypmod,
+      'deterministic', coalesce(l.collisdeterministic, true)) order by a.attnum)
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_collation l on l.oid = a.attcollation
+    where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+  ) as fields,
+  t.typtypmod as typmod,
+  (select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_namespace n where n.oid = t.typnamespace)
+    || '.' || pg_catalog.quote_ident(t.typname) as address,
+  array(
+    select k.casttarget::pg_catalog.int8 from pg_catalog.pg_cast k where k.castsource = t.oid and k.castmethod = 'b'
+  ) as coercible
 from used
 join pg_catalog.pg_type t on t.oid = used.oid`
 
@@ -73,7 +107,12 @@ export async function readTypes(client: pg.Client, oids: readonly number[]): Pro
   return new Map(
     rows.map(row => [
       Number(row.oid),
-      { ...row, oid: Number(row.oid), parts: row.parts.map(Number) } as TypeRow,
+      {
+        ...row,
+        oid: Number(row.oid),
+        parts: row.parts.map(Number),
+        coercible: row.coercible.map(Number),
+      } as TypeRow,
     ]),
   )
 }
@@ -103,13 +142,15 @@ const SENT: Readonly<Record<string, string>> = {
  * How a value enters the hash: as it is, with its scale, as its wire bytes, with its bounds, as its text, as what its
  * type's own output says, or as rights with the oids of roles, whose names change without a change of the row.
  */
-export type Form = 'plain' | 'scale' | 'array' | 'text' | 'output' | 'rights' | { readonly send: string }
+export type Form =
+  | ('plain' | 'scale' | 'array' | 'text' | 'output' | 'right' | 'rights')
+  | { readonly send: string }
 
 /** True for a form that is made of the value in words. */
 export const isWritten = (form: Form) => form === 'text' || form === 'output'
 
 /** The form for a column of this type. @param typmod the column's; a numeric with one has a fixed scale */
-export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, TypeRow>): Form {
+export function formOf(oid: number, typmod: number, types: Types): Form {
   const type = types.get(oid)
   if (!type) return 'output'
   const parts = () => type.parts.map(part => formOf(part, -1, types))
@@ -119,7 +160,7 @@ export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, T
   if (type.isArray) return allPlain() ? 'array' : written
   switch (type.sort) {
     case 'd':
-      return formOf(type.parts[0] ?? 0, -1, types)
+      return formOf(type.parts[0] ?? 0, type.typmod, types)
     case 'e':
       return 'plain'
     case 'c':
@@ -134,23 +175,29 @@ export function formOf(oid: number, typmod: number, types: ReadonlyMap<number, T
 function baseForm(type: TypeRow, typmod: number): Form {
   if (!type.builtin) return 'output'
   if (EXACT.has(type.name)) return 'plain'
+  if (type.name === 'aclitem') return 'right'
   if (type.name === 'bpchar') return typmod >= 0 ? 'plain' : 'output'
   if (type.name === 'numeric') return typmod >= 0 ? 'plain' : 'scale'
   const send = SENT[type.name]
   return send === undefined ? 'text' : { send }
 }
 
-/** True for jsonb, for arrays of it and for domains over it. */
-export function isJsonb(oid: number, types: ReadonlyMap<number, TypeRow>): boolean {
+/** True for jsonb and whatever is made of it. */
+export function holdsJsonb(oid: number, types: Types): boolean {
   const type = types.get(oid)
   if (!type) return false
-  if (type.isArray || type.sort === 'd') return type.parts.some(part => isJsonb(part, types))
+  if (type.parts.length > 0) return type.parts.some(part => holdsJsonb(part, types))
   return type.builtin && type.name === 'jsonb'
 }
 
-/** The labels of every enum inside the type: a value hashed as text changes with them although its row did not. */
-export function labelsWithin(oid: number, types: ReadonlyMap<number, TypeRow>): string {
+/**
+ * What a type is made of, down to its base types. Two values are hashed alike only where it is the same on both sides.
+ * @param labels true with the words of enums, which a value's text holds and its hash does not
+ */
+export function makeupOf(oid: number, types: Types, labels: boolean): string {
   const type = types.get(oid)
-  if (!type) return ''
-  return [type.labels ?? '', ...type.parts.map(part => labelsWithin(part, types))].join(';')
+  if (!type) return String(oid)
+  const fields = type.fields?.map(({ number, type }) => `${number}:${makeupOf(type, types, labels)}`)
+  const parts = fields ?? type.parts.map(part => makeupOf(part, types, labels))
+  return `${oid}(${parts.join(',')}${labels ? `;${type.labels ?? ''}` : ''})`
 }

@@ -313,10 +313,7 @@ describe.each([18, 17] as const)('a copy of a busy primary on PostgreSQL %i', ve
   // Naive: hashing `t::text`.
   test('a renamed enum value changes no row', () => {
     expect(found.table('trap.enums')).toMatchObject({ equal: 100, notCompared: undefined })
-    expect(found.table('trap.enum_in_text')).toMatchObject({
-      equal: 100,
-      notCompared: expect.stringMatching(/enum/),
-    })
+    expect(found.table('trap.enum_in_text')).toMatchObject({ equal: 100, notCompared: undefined })
   })
 
   test('tables that were truncated, reloaded, emptied or dropped since have their rows counted', () => {

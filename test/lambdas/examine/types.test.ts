@@ -16,6 +16,10 @@ beforeAll(async () => {
     create extension citext;
     create type public.pair as (n numeric, j json);
     create domain public.scaled as numeric;
+    create type public.named as (t regclass, p public.pair, a aclitem);
+    create domain public.pairs as public.pair[];
+    create role reader;
+    create role writer;
     create collation public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);`)
 })
 afterAll(() => lab?.close())
@@ -27,6 +31,19 @@ test.each([
   ['numrange', '[1.0,2)', '[1.00,2)'],
   ['public.scaled', '1.0', '1.00'],
   ['public.pair', '(1.0,{})', '(1.00,{})'],
+  ['public.pair', null, '(,)'],
+  ['public.pair[]', '{"(1.0,{})"}', '{"(1.00,{})"}'],
+  ['public.pair[]', '{"(1,{})","(2,{})"}', '{"(2,{})","(1,{})"}'],
+  ['public.pair[]', '{{"(1,{})","(2,{})"}}', '{"(1,{})","(2,{})"}'],
+  ['public.pairs', '{"(1.0,{})"}', '{"(1.00,{})"}'],
+  ['public.named', '(pg_class,"(1,{})",)', '(pg_type,"(1,{})",)'],
+  ['public.named', '(pg_class,"(1,{})",)', '(pg_class,"(1,[])",)'],
+  ['public.named', '(,,reader=r/rdsadmin)', '(,,writer=r/rdsadmin)'],
+  ['aclitem', 'reader=r/rdsadmin', 'reader=w/rdsadmin'],
+  ['aclitem', 'reader=/rdsadmin', 'writer=/rdsadmin'],
+  ['aclitem', 'reader=rw/writer', 'writer=rw/reader'],
+  ['aclitem[]', '{reader=r/rdsadmin}', '{reader=r*/rdsadmin}'],
+  ['aclitem[]', '{{reader=r/rdsadmin}}', '{reader=r/rdsadmin}'],
   ['float8', '0', '-0'],
   ['float4', '0', '-0'],
   ['interval', '1 mon', '30 days'],
