@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { join, resolve, sep } from 'node:path'
 
 /** One resource as its template declares it, intrinsics unresolved. */
 export type Declaration = {
@@ -103,9 +103,17 @@ function readStack(
     throw new Error(
       `stack ${name} is for ${artifact.environment ?? 'no environment'}, want an account and a region\nHINT: give the stack env: { account, region }`,
     )
+  // CloudFormation's own rules; the twin makes names of files from them.
+  if (!/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(name))
+    throw new Error(`${JSON.stringify(name)} is not the name of a stack: letters, digits and hyphens`)
   const template = readJson<Template>(
-    join(directory, artifact.properties?.templateFile ?? `${id}.template.json`),
+    within(directory, artifact.properties?.templateFile ?? `${id}.template.json`),
   )
+  for (const logicalId of Object.keys(template.Resources ?? {}))
+    if (!/^[A-Za-z0-9]{1,255}$/.test(logicalId))
+      throw new Error(
+        `stack ${name} has the logical id ${JSON.stringify(logicalId)}: letters and digits only`,
+      )
   for (const transform of [template.Transform ?? []].flat())
     if (!KNOWN_TRANSFORMS.includes(String(transform)))
       throw new Error(`stack ${name} uses the transform ${transform}, which the twin does not know`)
@@ -129,13 +137,26 @@ function readAssets(
   for (const [, artifact] of artifacts) {
     if (artifact.type !== 'cdk:asset-manifest' || !artifact.properties?.file) continue
     const { files } = readJson<{ files?: Record<string, AssetFile> }>(
-      join(directory, artifact.properties.file),
+      within(directory, artifact.properties.file),
     )
     for (const { source, destinations } of Object.values(files ?? {}))
       for (const { objectKey } of Object.values(destinations))
-        if (source?.path) assets.set(objectKey, join(directory, source.path))
+        if (source?.path) assets.set(objectKey, within(directory, source.path))
   }
   return assets
+}
+
+/**
+ * A path of the assembly, links followed.
+ * @throws Error for one that leads out of it: an assembly brings its own files and takes no others of this machine
+ */
+function within(directory: string, path: string): string {
+  const [root, wanted] = [realpathSync(directory), resolve(directory, path)]
+  const real = existsSync(wanted) ? realpathSync(wanted) : wanted
+  if (real === root || real.startsWith(root + sep)) return wanted
+  throw new Error(
+    `${join(directory, 'manifest.json')} names ${path}, which lies outside of the assembly\nHINT: synthesize again, with assets staged into the assembly`,
+  )
 }
 
 function readJson<T>(file: string): T {

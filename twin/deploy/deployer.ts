@@ -89,7 +89,8 @@ function provisionerOf(
   type: string,
 ): Provisioner | undefined {
   const custom = type.startsWith('Custom::') ? 'AWS::CloudFormation::CustomResource' : type
-  return provisioners[type] ?? provisioners[custom]
+  const known = [type, custom].find(name => Object.hasOwn(provisioners, name))
+  return known === undefined ? undefined : provisioners[known]
 }
 
 /** One deployment. */

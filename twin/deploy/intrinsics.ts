@@ -169,7 +169,7 @@ async function substitute(argument: unknown, scope: Scope): Promise<string> {
     const [, literal, name] = part.match(/^\$\{(!?)([^}]*)\}$/) ?? []
     if (name === undefined) return part
     if (literal) return `\${${name}}`
-    if (name in variables) return variables[name]
+    if (Object.hasOwn(variables, name)) return variables[name]
     const [id, attribute] = splitOnce(name, '.')
     return attribute ? scope.getAtt(id, attribute) : reference(name, scope)
   })

@@ -1,15 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto'
 import {
-  cpSync,
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { type Collection, openCollection } from '../state/collection.ts'
 import { WireError } from '../wire/call.ts'
 
@@ -148,6 +151,12 @@ export class Functions {
     settings: FunctionSettings,
     tags: Readonly<Record<string, string>>,
   ): FunctionRecord {
+    // It names files; what else it may be, Lambda says.
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(key.name))
+      throw new WireError(
+        'InvalidParameterValueException',
+        `the function name ${JSON.stringify(key.name)} is not 1 to 64 letters, digits, hyphens and underscores`,
+      )
     const code = this.#keep(asset)
     const latest: FunctionVersion = {
       ...settings,
@@ -218,7 +227,7 @@ export class Functions {
     if (!existsSync(codeDirectory)) {
       const next = `${codeDirectory}.next`
       rmSync(next, { recursive: true, force: true })
-      cpSync(asset, next, { recursive: true, dereference: true })
+      copyAsset(asset, next, realpathSync(asset))
       renameSync(next, codeDirectory)
     }
     return { codeSha256: Buffer.from(digest, 'hex').toString('base64'), codeSize: size, codeDirectory }
@@ -282,6 +291,29 @@ function flatten(value: unknown, into: Record<string, true> = {}): Record<string
       flatten(inner, into)
     }
   return into
+}
+
+/**
+ * Copies an asset's files for the twin's account alone. A link is followed within the asset and nowhere else: it would
+ * bring another file of this machine into the function's code.
+ */
+function copyAsset(from: string, to: string, root: string): void {
+  mkdirSync(to, { recursive: true, mode: 0o700 })
+  for (const name of readdirSync(from)) {
+    const [source, target] = [join(from, name), join(to, name)]
+    const real = realpathSync(source)
+    if (real !== root && !real.startsWith(root + sep))
+      throw new Error(
+        `${source} leads out of its asset, to ${real}\nHINT: put the file itself into the asset`,
+      )
+    if (statSync(real).isDirectory()) {
+      if (source.startsWith(real + sep)) throw new Error(`${source} leads back to a folder that holds it`)
+      copyAsset(source, target, root)
+    } else {
+      copyFileSync(source, target)
+      chmodSync(target, 0o600)
+    }
+  }
 }
 
 function digestOf(asset: string): { digest: string; size: number } {

@@ -34,12 +34,22 @@ export const baseSettings: Settings = {
   cluster_name: '',
 }
 
-/** postgresql.conf as text. Values are quoted; names are the caller's. */
+/** A setting's name: an extension's has the extension's before it. */
+const NAME = /^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)*$/
+
+/**
+ * postgresql.conf as text, a line a setting whatever its value holds: of a server that another wrote a line for, the
+ * next line could be a command.
+ * @throws Error for what is no setting's name
+ */
 export function renderSettings(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => {
+      if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a setting`)
       const text = typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)
-      return `${name} = '${text.replaceAll("'", "''")}'\n`
+      return `${name} = '${text.replace(/['\\\n\r]/g, character => ESCAPED[character] ?? '')}'\n`
     })
     .join('')
 }
+
+const ESCAPED: Readonly<Record<string, string>> = { "'": "''", '\\': '\\\\', '\n': '\\n', '\r': '\\r' }

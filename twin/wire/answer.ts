@@ -58,6 +58,13 @@ export async function answerCall(
     throw new WireError('UnknownService', `the twin has no service ${claim.service}, it has ${have}`, 501)
   }
   const region = known.service.home ?? claim.region
+  // It names folders of the twin's.
+  if (!/^[a-z]{2,}(-[a-z]+)+-\d+$/.test(region))
+    throw new WireError(
+      'IncompleteSignature',
+      `Credential is of ${JSON.stringify(region)}, which is no region`,
+      403,
+    )
   trace.region = region
   const identity = identify(dispatcher, claim)
   trace.caller = identity.principal.arn

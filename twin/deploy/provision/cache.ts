@@ -77,6 +77,11 @@ async function putGroup(
 ): Promise<Physical> {
   const { properties, region, tags } = desired
   const id = String(properties.ReplicationGroupId ?? desired.generatedName).toLowerCase()
+  // It names folders.
+  if (!/^[a-z](-?[a-z0-9])*$/.test(id) || id.length > 40)
+    throw new Error(
+      `ReplicationGroupId ${JSON.stringify(id)} is not 1 to 40 letters, digits and single hyphens`,
+    )
   const host = `${id}.twin.cache.amazonaws.com`
   const port = Number(properties.Port ?? 6379)
   const group = await elasticache.put({

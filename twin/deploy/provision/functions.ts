@@ -137,9 +137,7 @@ function settingsOf(desired: Desired, name: string): FunctionSettings {
     role: properties.Role,
     timeout: Number(properties.Timeout ?? 3),
     memorySize: Number(properties.MemorySize ?? 128),
-    environment: Object.fromEntries(
-      Object.entries(properties.Environment?.Variables ?? {}).map(([key, value]) => [key, String(value)]),
-    ),
+    environment: variablesOf(properties.Environment?.Variables ?? {}),
     description: properties.Description ?? '',
     architectures: properties.Architectures ?? ['x86_64'],
     ...(durable
@@ -164,6 +162,17 @@ function settingsOf(desired: Desired, name: string): FunctionSettings {
     logGroup: properties.LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
     loggingFormat: properties.LoggingConfig?.LogFormat ?? 'Text',
   }
+}
+
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+const RESERVED =
+  /^(_.*|AWS_(ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION|EXECUTION_ENV|LAMBDA_.*)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$/
+
+function variablesOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  for (const name of Object.keys(given))
+    if (!/^[A-Za-z][A-Za-z0-9_]+$/.test(name) || RESERVED.test(name))
+      throw new Error(`Lambda does not take the environment variable ${JSON.stringify(name)} from a template`)
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]))
 }
 
 function assetOf(desired: Desired): string {

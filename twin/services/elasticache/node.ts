@@ -30,6 +30,15 @@ export type CacheNode = Daemon & {
   readonly info: () => Promise<ReadonlyMap<string, string>>
 }
 
+const POLICY = /^[a-z-]+$/
+const ONE_LINE = /^\P{Cc}*$/u
+
+/** @throws Error for what would be more than its place in a file: its next line could have the server load a library */
+function refuseMore(text: string, shape: RegExp): string {
+  if (shape.test(text)) return text
+  throw new Error(`${JSON.stringify(text)} cannot stand in the configuration of a cache node`)
+}
+
 /** The configuration as the server reads it. */
 function renderNode(settings: NodeSettings, socket: string): string {
   const { dir, port, certificate, follows } = settings
@@ -59,7 +68,7 @@ function renderNode(settings: NodeSettings, socket: string): string {
     'appendonly no',
     'databases 16',
     `maxmemory ${NODE_BYTES}`,
-    `maxmemory-policy ${settings.evictionPolicy}`,
+    `maxmemory-policy ${refuseMore(settings.evictionPolicy, POLICY)}`,
     `aclfile ${join(dir, 'users.acl')}`,
     ...(follows === undefined
       ? []
@@ -78,7 +87,7 @@ export const renderUsers = ({ users, keeperPassword }: NodeSettings) =>
   [
     `user ${KEEPER} on >${keeperPassword} ~* &* +@all`,
     ...(users.some(user => user.startsWith('user default ')) ? [] : [defaultUser(users.length === 0)]),
-    ...users,
+    ...users.map(user => refuseMore(user, ONE_LINE)),
     '',
   ].join('\n')
 

@@ -19,7 +19,7 @@ export type ParameterDefinition = {
 
 /** Settings that belong to the host: RDS shows them and lets nobody change them. */
 const HOST_SETTINGS =
-  /^(allow_system_table_mods|archive_(cleanup_command|command|library|mode)|bonjour.*|cluster_name|config_file|data_directory|data_sync_retry|debug_.*|dynamic_library_path|dynamic_shared_memory_type|event_source|external_pid_file|extension_control_path|fsync|full_page_writes|hba_file|hot_standby|ident_file|ignore_.*|io_method|krb_.*|listen_addresses|local_preload_libraries|log_directory|log_file_mode|logging_collector|port|primary_(conninfo|slot_name)|promote_trigger_file|recovery_.*|restart_after_crash|restore_command|shared_memory_type|ssl|ssl_(ca|cert|crl|key|dh|passphrase|library).*|stats_fetch_consistency|syslog_.*|trace_.*|unix_socket_.*|update_process_title|wal_(consistency_checking|init_zero|level|recycle|sync_method)|zero_damaged_pages)$/
+  /^(allow_system_table_mods|archive_(cleanup_command|command|library|mode)|bonjour.*|cluster_name|config_file|data_directory|data_sync_retry|debug_.*|dynamic_library_path|dynamic_shared_memory_type|event_source|external_pid_file|extension_control_path|fsync|full_page_writes|hba_file|hot_standby|ident_file|ignore_.*|io_method|jit_provider|krb_.*|listen_addresses|local_preload_libraries|log_directory|log_file_mode|logging_collector|oauth_validator_libraries|port|primary_(conninfo|slot_name)|promote_trigger_file|recovery_.*|restart_after_crash|restore_command|shared_memory_type|ssl|ssl_(ca|cert|crl|key|dh|passphrase|library).*|stats_fetch_consistency|syslog_.*|trace_.*|unix_socket_.*|update_process_title|wal_(consistency_checking|init_zero|level|recycle|sync_method)|zero_damaged_pages)$/
 
 /** Parameters of RDS itself, as far as the twin knows them. */
 const RDS_PARAMETERS: readonly Omit<ParameterDefinition, 'source'>[] = [
@@ -102,7 +102,7 @@ function rdsParameter(
 
 /** Libraries that RDS has and the twin has not: their parameters are accepted and recorded, and do nothing here. */
 const ABSENT_LIBRARIES =
-  /^(pgaudit|cron|pg_hint_plan|pgtle|pglogical|pg_bigm|rdkit|orafce|plprofiler|pg_repack)\./
+  /^(pgaudit|cron|pg_hint_plan|pgtle|pglogical|pg_bigm|rdkit|orafce|plprofiler|pg_repack)\.\w+$/
 
 /** What the default groups of RDS say otherwise than PostgreSQL. Formulas stand as RDS writes them. */
 const FAMILY_VALUES: Readonly<Record<string, string>> = {
@@ -211,10 +211,17 @@ export function settingsOf(values: ParameterValues): Settings {
   if (settings['rds.logical_replication'] === '1' || settings['rds.enable_pgactive'] === '1')
     settings.wal_level = 'logical'
   if (Number(settings.work_mem) > MAX_WORK_MEM_KB) settings.work_mem = String(MAX_WORK_MEM_KB)
-  const libraries = (settings.shared_preload_libraries ?? 'pg_stat_statements')
+  const libraries = librariesIn(settings.shared_preload_libraries)
+  settings.shared_preload_libraries = [...new Set(['pg_stat_statements', ...libraries])].join(',')
+  if (settings.session_preload_libraries !== undefined)
+    settings.session_preload_libraries = librariesIn(settings.session_preload_libraries).join(',')
+  return settings
+}
+
+/** Those of the list that RDS and this machine have: a path would load any file. */
+function librariesIn(list = ''): string[] {
+  return list
     .split(',')
     .map(name => name.trim())
     .filter(name => LIBRARIES_HERE.has(name))
-  settings.shared_preload_libraries = [...new Set(['pg_stat_statements', ...libraries])].join(',')
-  return settings
 }

@@ -65,7 +65,11 @@ log_stats = 0
 
 /** A user on each line with no password: nobody is asked for one here. */
 const renderUsers = (users: readonly string[]) =>
-  users.map(user => `"${user.replaceAll('"', '""')}" ""\n`).join('')
+  // A line end in a name would begin another user's line.
+  users
+    .filter(user => !/[\r\n]/.test(user))
+    .map(user => `"${user.replaceAll('"', '""')}" ""\n`)
+    .join('')
 
 /**
  * Starts PgBouncer under PostgreSQL's account, with its files in `dir`, and returns when its console answers.
