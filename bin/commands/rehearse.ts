@@ -9,7 +9,7 @@ const EXAMPLES = `
 Examples:
   holdfast rehearse                     a commerce sample of a million rows
   holdfast rehearse --rows 50000
-  holdfast rehearse --load shop.sql     your own plain-format pg_dump
+  holdfast rehearse --load shop.sql     your own pg_dump
   holdfast rehearse --keep              leave the twin running afterwards
 
 Deploys the environment to this machine, fills it, keeps writing, deletes a table without a WHERE, restores the
@@ -33,7 +33,7 @@ export const register: Verb = program => {
     .option('--env <name>', 'the environment', 'prod')
     .option('--assembly <folder>', 'a synthesized assembly, instead of synthesizing the environment')
     .option('--rows <count>', 'rows of the commerce sample', countOf, 1_000_000)
-    .option('--load <file>', 'a plain-format pg_dump to load instead')
+    .option('--load <file>', 'a pg_dump to load instead, in any of its formats')
     .option('--keep', 'leave the twin running')
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
@@ -46,8 +46,8 @@ async function rehearseFromTerminal(options: Options): Promise<void> {
   const { rehearse } = await import('../rehearsal/rehearse.ts')
   if (options.load !== undefined) {
     // Before minutes are spent on a twin.
-    const { refuseOtherFormats } = await import('../rehearsal/scenario/dump/load.ts')
-    await refuseOtherFormats(options.load)
+    const { formatOf } = await import('../rehearsal/scenario/dump/format.ts')
+    await formatOf(options.load)
   }
   const began = performance.now()
   const progress = new Progress()

@@ -51,6 +51,7 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
   const scenario = openScenario({ connection, rows, ...(dumpFile === undefined ? {} : { dumpFile }) })
   await startRecording(deployment)
   const loaded = await scenario.load(say)
+  for (const line of describeLoad(loaded)) say(line)
   say('writing steadily …')
   const writers = await scenario.write()
   try {
@@ -67,6 +68,23 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
     await writers.stop().catch(() => undefined)
     throw error
   }
+}
+
+/** What was loaded, and what of a dump was not: a line for each reason. */
+function describeLoad({ source, tables, rows, seconds, skipped, roles }: Loaded): string[] {
+  const count = (n: number, noun: string) => `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`
+  const byReason = Map.groupBy(skipped, text => /\(([^()]*)\)$/.exec(text)?.[1] ?? '')
+  const left = [...byReason].map(
+    ([reason, all]) =>
+      `left out: ${count(all.length, 'statement')} (${reason}), first ${all[0]?.slice(0, -reason.length - 3)}`,
+  )
+  const made =
+    roles.length === 0 ? [] : [`made without login: ${count(roles.length, 'role')}, ${roles.join(', ')}`]
+  return [
+    `loaded ${count(rows, 'row')} in ${count(tables, 'table')} from ${source} in ${seconds.toFixed(1)} s`,
+    ...left,
+    ...made,
+  ]
 }
 
 /** Their schedules begin a minute after the deployment; a moment without heartbeats cannot be dated. */

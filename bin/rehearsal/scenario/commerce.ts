@@ -135,9 +135,11 @@ export async function loadCommerce(connection: pg.ClientConfig, rows: number, sa
     return {
       source: 'commerce sample',
       tables: steps.length,
+      relations: steps.map(({ table }) => `shop.${table}`),
       rows: loaded,
       seconds: (performance.now() - started) / 1_000,
       skipped: [],
+      roles: [],
     }
   } finally {
     await client.end()

@@ -9,10 +9,14 @@ export type Loaded = {
   /** Where the data came from: `commerce sample` or the dump's path. */
   readonly source: string
   readonly tables: number
+  /** The tables that were made or filled, quoted where needed, with their schema. */
+  readonly relations: readonly string[]
   readonly rows: number
   readonly seconds: number
   /** Statements of a dump that were left out, each with its reason. */
   readonly skipped: readonly string[]
+  /** Roles that the dump names and that were made for it, without login. */
+  readonly roles: readonly string[]
 }
 
 export type Say = (sentence: string) => void
@@ -33,7 +37,7 @@ export type ScenarioOptions = {
   readonly connection: ClientConfig
   /** Rows of the commerce sample. @default 1_000_000 */
   readonly rows?: number
-  /** A plain-format `pg_dump` file to load in place of the sample. */
+  /** A `pg_dump` file to load in place of the sample. */
   readonly dumpFile?: string
 }
 

@@ -56,7 +56,7 @@ test('loads a dump with functions of both body styles, quoted names, escapes, ro
   const loaded = await scenario.load(quiet)
   expect(loaded).toMatchObject({
     tables: 2,
-    rows: 4,
+    rows: 5,
     skipped: ['line 13: CREATE SCHEMA public (the schema is there already)'],
   })
   expect(await ask('select id, note, mood::text, doc, bin::text from public.plain order by id')).toEqual([
@@ -70,10 +70,8 @@ test('loads a dump with functions of both body styles, quoted names, escapes, ro
 })
 
 test.each([
-  ['PGDMP\u0001\u000e', 'is a custom-format dump\nHINT: turn it into plain format: pg_restore -f plain.sql'],
-  ['select 1;\u0000', 'is not text\nHINT:'],
+  ['select 1;\u0000', 'is not text, this is not a PostgreSQL dump\nHINT:'],
   ['create table t (a int);\nselect 1/0;\n', 'line 2: division by zero, at: select 1/0\nHINT:'],
-  ["set client_encoding = 'LATIN1';", 'line 1: the dump is in LATIN1'],
   ['\\! rm -rf /\n', 'line 1: the psql command \\! cannot be run here'],
   [
     'create table t (a int);\nCOPY t (a) FROM stdin;\n1\n',
@@ -93,17 +91,6 @@ test.each([
   await expect(openScenario({ connection: connection(), dumpFile: file }).load(quiet)).rejects.toThrow(wanted)
 })
 
-test.each([
-  ['nowhere.sql', 'nowhere.sql does not exist\nHINT: give the path of a plain-format pg_dump file'],
-  [
-    '.',
-    ' is a folder\nHINT: if it is a directory-format dump, turn it into plain format: pg_restore -f plain.sql ',
-  ],
-])('refuses %s, which is no file', async (name, wanted) => {
-  const dumpFile = join(root, name)
-  await expect(openScenario({ connection: connection(), dumpFile }).load(quiet)).rejects.toThrow(wanted)
-})
-
 test('an object whose owner may not create in its schema stays with the loading user', async () => {
   await cluster.query(`create role loader login createrole password 'word'`)
   await cluster.query(`alter database d${database} owner to loader`)
@@ -117,7 +104,7 @@ alter table app.t owner to second_owner;\ninsert into app.t values (1);\n`,
     connection: { ...connection(), user: 'loader', password: 'word' },
     dumpFile: file,
   })
-  const reason = 'its owner in the dump may not create in that schema; the loading user keeps it'
+  const reason = 'its owner in the dump may not own it here; the loading user keeps it'
   expect((await scenario.load(quiet)).skipped).toEqual([
     `line 4: alter table app.t owner to second_owner (${reason})`,
   ])

@@ -6,18 +6,11 @@ export type Frame = {
   version?: string
 }
 
-/** Passes the lines on and notes in `frame` what they say of the dump as a whole. */
-export async function* readFrame(lines: AsyncIterable<string>, frame: Frame): AsyncGenerator<string> {
-  for await (const line of lines) {
-    if (line.startsWith('-- ')) note(line, frame)
-    yield line
-  }
-}
-
-function note(line: string, frame: Frame): void {
-  const version = /^-- Dumped from database version (\S+)/.exec(line)?.[1]
+/** Notes in `frame` what a comment between two statements says of the dump as a whole. */
+export function noteFrame(comment: string, frame: Frame): void {
+  const version = /^-- Dumped from database version (\S+)/.exec(comment)?.[1]
   if (version !== undefined) frame.version ??= version
-  const words = /^-- PostgreSQL database (?:cluster )?dump( complete)?$/.exec(line)
+  const words = /^-- PostgreSQL database (?:cluster )?dump( complete)?$/.exec(comment)
   if (!words) return
   if (words[1] === undefined) {
     frame.begun = true

@@ -1,191 +1,217 @@
-import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
+import type pg from 'pg'
 import { Refusal, sentence } from '../../../../lambdas/runtime/failure.ts'
 import type { Loaded, Say } from '../scenario.ts'
-import { type Frame, readFrame } from './frame.ts'
-import { type Piece, pieces, UnendedCopy } from './statements.ts'
+import { InsertBatch } from './batch.ts'
+import { formatOf, notText, readPlain } from './format.ts'
+import { type Frame, noteFrame } from './frame.ts'
+import { hintFor } from './hint.ts'
+import { type LeftOut, whyHarmless, whyNever } from './left-out.ts'
+import { refuseCommand } from './psql-command.ts'
+import { readArchive } from './restore-program.ts'
+import { createRoles } from './roles.ts'
+import { inOneTransaction, openSession, type Session } from './session.ts'
+import { NotText, Source, UnendedCopy } from './source.ts'
+import { type Piece, Statements } from './statements.ts'
+import { firstLine, headOf, isInsert } from './text.ts'
+import { TransactionBlock } from './transaction-block.ts'
+import { Refused, runBytes } from './wire.ts'
 
-/** SQLSTATEs after which a dump goes on, and why. Anything else refuses the dump. */
-const HARMLESS: Readonly<Record<string, (text: string) => string | undefined>> = {
-  '42P06': text => (/^create\s+schema/i.test(text) ? 'the schema is there already' : undefined),
-  '42501': text => {
-    if (/^(comment\s+on\s+extension|alter\s+extension)/i.test(text)) return 'only its owner may'
-    // A superuser may make a role own what it could not have made there; a database's owner on RDS may not.
-    return /^alter\s[\s\S]*\sowner\s+to\s/i.test(text)
-      ? 'its owner in the dump may not create in that schema; the loading user keeps it'
-      : undefined
-  },
-}
-
-/** Statements about the database itself: the rehearsal has one already. */
-const ABOUT_THE_DATABASE = /^(create|alter|drop|comment\s+on)\s+database\b/i
+/** Statements that cannot be left out and name no role: nothing is kept to go back to. */
+const ALL_OR_NOTHING =
+  /^(select(?!\s+pg_catalog\.lo_unlink\b)|insert|update|delete|merge|with|values|copy|truncate|lock|table|savepoint|release|rollback)\b/i
+const ABOUT_THE_SESSION = /^(set|select\s+pg_catalog\.set_config)\b/i
+const LACKS_OBJECT = '42704'
 
 /**
- * Loads a plain-format `pg_dump` file: statements, COPY blocks, functions of either body style. Roles that it names
- * and the database lacks are created without login.
- * @throws Refusal `NotADump` for a missing or binary file, `DumpRefused` with the line at which PostgreSQL refused,
- * `DumpCutOff` for a file that ends before its dump does
+ * Loads a `pg_dump` file: plain format by itself, the others through this machine's `pg_restore`. The bytes go to the
+ * server as they are, cut where psql would cut them; psql's own commands are never run. All of it is one transaction,
+ * so that a refused dump leaves nothing. Roles that it names and the database lacks are created without login.
+ * @throws Refusal `NotADump`, `NoRestoreProgram` or `DumpUnreadable` for the file, `DumpRefused` with the line at which
+ * PostgreSQL refused, `DumpCutOff` for a file that ends before its dump does
  */
 export async function loadDump(connection: pg.ClientConfig, file: string, say: Say): Promise<Loaded> {
-  await refuseOtherFormats(file)
-  const frame: Frame = {}
+  const format = await formatOf(file)
   const started = performance.now()
-  const client = new pg.Client({ ...connection, application_name: 'holdfast rehearse: load' })
-  await client.connect()
+  const session = await openSession(connection)
   try {
-    const lines = createInterface({
-      input: createReadStream(file, 'utf8'),
-      crlfDelay: Number.POSITIVE_INFINITY,
+    const load = new Load(session, file, say)
+    const chunks = format === 'archive' ? readArchive(file) : readPlain(file)
+    const filled = await inOneTransaction(session, () => load.run(chunks)).catch(error => {
+      throw error instanceof Refusal ? error : load.refusal(error)
     })
-    const skipped: string[] = []
-    const rows = { count: 0 }
-    let tables = 0
-    for await (const piece of pieces(readFrame(lines, frame))) {
-      if (piece.kind === 'copy') {
-        tables += 1
-        say(
-          `loading ${piece.text.split(/\s+/)[1] ?? 'a table'} (${rows.count.toLocaleString('en')} rows so far)`,
-        )
-      }
-      const reason = await run(client, piece, rows).catch(error => refuse(file, piece, frame, error))
-      if (reason !== undefined) skipped.push(`line ${piece.line}: ${firstLine(piece.text)} (${reason})`)
-    }
-    if (frame.begun && !frame.ended)
-      throw cutOff(file, 'its last line is not "-- PostgreSQL database dump complete"')
-    await client.query('reset all')
-    await client.query('analyze')
-    return { source: file, tables, rows: rows.count, seconds: (performance.now() - started) / 1_000, skipped }
+    for (const { name } of filled) await session.client.query(`analyze ${name}`).catch(() => {})
+    const { rows, skipped, roles } = load
+    const seconds = (performance.now() - started) / 1_000
+    const relations = filled.map(({ name }) => name)
+    const tables = filled.filter(({ parted }) => !parted).length
+    return { source: file, tables, relations, rows, seconds, skipped, roles: [...roles] }
   } finally {
-    await client.end()
+    await session.client.end()
   }
 }
 
-function cutOff(file: string, fact: string): Refusal {
-  return new Refusal('DumpCutOff', `${file} ends too early: ${fact}`, 'copy or make the dump again')
-}
+class Load {
+  readonly #session: Session
+  readonly #file: string
+  readonly #say: Say
+  readonly #frame: Frame = {}
+  readonly #left: LeftOut = { extensions: new Set() }
+  readonly #block: TransactionBlock
+  readonly #batch: InsertBatch
+  #source: Source | undefined
+  #told = 0
+  /** True once a statement ran that was not about the session alone. */
+  #hasBegun = false
+  rows = 0
+  readonly skipped: string[] = []
+  readonly roles = new Set<string>()
 
-/** @throws Refusal `NotADump` for what is not there, is a folder, a custom-format dump or no text at all */
-export async function refuseOtherFormats(file: string): Promise<void> {
-  const found = await stat(file).catch(() => undefined)
-  if (!found)
-    throw new Refusal('NotADump', `${file} does not exist`, 'give the path of a plain-format pg_dump file')
-  if (!found.isFile())
-    throw new Refusal(
-      'NotADump',
-      `${file} is a folder`,
-      `if it is a directory-format dump, turn it into plain format: pg_restore -f plain.sql ${file}`,
+  constructor(session: Session, file: string, say: Say) {
+    this.#session = session
+    this.#file = file
+    this.#say = say
+    this.#block = new TransactionBlock(session.client)
+    this.#batch = new InsertBatch(session.client)
+  }
+
+  async run(chunks: AsyncIterable<Buffer>): Promise<void> {
+    const source = new Source(chunks)
+    this.#source = source
+    const statements = new Statements(source, this.#session.lexing, comment =>
+      noteFrame(comment, this.#frame),
     )
-  const handle = await open(file)
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0)
-    if (bytesRead === 0)
-      throw new Refusal('NotADump', `${file} is empty`, 'make a plain-format dump: pg_dump -Fp')
-    if (buffer.toString('latin1', 0, 5) === 'PGDMP')
-      throw new Refusal(
-        'NotADump',
-        `${file} is a custom-format dump`,
-        `turn it into plain format: pg_restore -f plain.sql ${file}`,
-      )
-    if (buffer.subarray(0, bytesRead).includes(0))
-      throw new Refusal('NotADump', `${file} is not text`, 'make a plain-format dump: pg_dump -Fp')
-  } finally {
-    await handle.close()
+    for (;;) {
+      const piece = await statements.next()
+      if (piece === undefined) break
+      this.#refuseHalf(piece)
+      if (piece.kind === 'statement' && isInsert(piece)) {
+        this.#hasBegun = true
+        this.#batch.add(piece)
+        if (this.#batch.isFull) await this.#flush()
+      } else await this.#runPiece(piece)
+    }
+    await this.#flush()
+    if (this.#frame.begun && !this.#frame.ended)
+      throw this.#cutOff('its last line is not "-- PostgreSQL database dump complete"')
+  }
+
+  /** What the load failed with, where no piece was at fault. */
+  refusal(error: unknown): Refusal {
+    if (error instanceof NotText) return notText(this.#file)
+    return new Refusal(
+      'DumpRefused',
+      `${this.#file}: ${sentence(error)}`,
+      hintFor(this.#describe(error, '')),
+      { cause: error },
+    )
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      this.rows += await this.#batch.run()
+      this.#tell('rows')
+    } catch (error) {
+      throw error instanceof Refused
+        ? this.#refuse(this.#batch.culprit(error, this.#session.lexing), error)
+        : error
+    }
+  }
+
+  async #runPiece(piece: Piece): Promise<void> {
+    await this.#flush()
+    const head = headOf(piece)
+    try {
+      const reason =
+        piece.kind === 'meta'
+          ? refuseCommand(piece, head, { isEmpty: !this.#hasBegun, file: this.#file })
+          : await this.#runStatement(piece, head)
+      if (reason !== undefined)
+        this.skipped.push(`line ${piece.line}: ${firstLine(head, this.#session.lexing)} (${reason})`)
+    } catch (error) {
+      throw error instanceof Refusal || error instanceof NotText ? error : this.#refuse(piece, error)
+    }
+  }
+
+  /** Runs a statement; gives the reason when it was left out. */
+  async #runStatement(piece: Piece, head: string): Promise<string | undefined> {
+    const { client } = this.#session
+    const never = whyNever(head)
+    if (never !== undefined) return never
+    this.#hasBegun ||= !ABOUT_THE_SESSION.test(head)
+    if (await this.#block.handle(head)) return undefined
+    if (ALL_OR_NOTHING.test(head)) {
+      if (/^copy\s/i.test(head)) this.#tell(/^copy\s+(\S+)/i.exec(head)?.[1] ?? 'a table')
+      this.rows += await runBytes(client, piece.parts, () => this.#source?.rows() ?? emptyRows())
+      return undefined
+    }
+    const refused = await tryStatement(client, piece)
+    if (refused === undefined) return undefined
+    const reason = whyHarmless(refused.code, head, this.#left)
+    if (reason !== undefined) return reason
+    const made = refused.code === LACKS_OBJECT ? await createRoles(client, head) : []
+    if (made.length === 0) throw refused
+    for (const role of made) this.roles.add(firstLine(role, this.#session.lexing))
+    const again = await tryStatement(client, piece)
+    if (again === undefined) return undefined
+    const late = whyHarmless(again.code, head, this.#left)
+    if (late === undefined) throw again
+    return late
+  }
+
+  #refuseHalf({ unended, line }: Piece): void {
+    const isHalf = unended === 'open' || (unended === 'bare' && this.#frame.begun && !this.#frame.ended)
+    if (isHalf) throw this.#cutOff(`line ${line}: the statement that begins there has no end`)
+  }
+
+  #cutOff(fact: string): Refusal {
+    return new Refusal('DumpCutOff', `${this.#file} ends too early: ${fact}`, 'copy or make the dump again')
+  }
+
+  #refuse(piece: Piece, cause: unknown): Refusal {
+    if (cause instanceof UnendedCopy) return this.#cutOff(`line ${piece.line}: ${cause.message}`)
+    const head = headOf(piece)
+    const row = cause instanceof Refused ? /^COPY .*, line (\d+)/.exec(cause.where)?.[1] : undefined
+    const line = piece.line + Number(row ?? 0)
+    return new Refusal(
+      'DumpRefused',
+      `${this.#file}, line ${line}: ${sentence(cause)}, at: ${firstLine(head, this.#session.lexing)}`,
+      hintFor(this.#describe(cause, head)),
+      { cause },
+    )
+  }
+
+  #describe(cause: unknown, head: string) {
+    const code = cause instanceof Refused ? cause.code : ''
+    const { version, begun } = this.#frame
+    const { encoding } = this.#session.lexing
+    const server = this.#session.server()
+    return { code, head, encoding, version, server, isFramed: begun === true }
+  }
+
+  /** At most once a second: a dump of inserts has a batch every few milliseconds. */
+  #tell(what: string): void {
+    const now = performance.now()
+    if (now - this.#told < 1_000) return
+    this.#told = now
+    this.#say(`loading ${what} (${this.rows.toLocaleString('en')} rows so far)`)
   }
 }
 
-/** Runs one piece; answers the reason when it was left out. */
-async function run(client: pg.Client, piece: Piece, rows: { count: number }): Promise<string | undefined> {
-  if (piece.kind === 'meta') return meta(piece.text)
-  if (piece.kind === 'copy') {
-    await pipeline(Readable.from(encoded(piece.rows, rows)), client.query(copyFrom(piece.text)))
-    return undefined
-  }
-  if (ABOUT_THE_DATABASE.test(piece.text)) return 'the rehearsal has its database already'
-  const encoding = /^set\s+client_encoding\s*(?:=|to)\s*'?([\w-]+)/i.exec(piece.text)?.[1]
-  if (encoding !== undefined && !/^utf-?8$/i.test(encoding))
-    throw new Error(`the dump is in ${encoding}, and only UTF8 is read here: make it with pg_dump -E UTF8`)
-  return tryStatement(client, piece.text, true)
-}
+async function* emptyRows(): AsyncGenerator<Buffer> {}
 
-async function tryStatement(
-  client: pg.Client,
-  text: string,
-  mayCreateRoles: boolean,
-): Promise<string | undefined> {
+/** Runs a statement that may be left out; what PostgreSQL refuses is undone and given back. */
+async function tryStatement(client: pg.Client, { parts }: Piece): Promise<Refused | undefined> {
   try {
-    await client.query(text)
+    const before = Buffer.from('savepoint holdfast_piece;')
+    // On a line of its own: the statement may end in a comment.
+    await runBytes(client, [before, ...parts, Buffer.from('\n;release savepoint holdfast_piece')])
     return undefined
   } catch (error) {
-    const code = (error as { code?: string }).code ?? ''
-    const reason = HARMLESS[code]?.(text)
-    if (reason !== undefined) return reason
-    if (code !== '42704' || !mayCreateRoles || !(await createRoles(client, text))) throw error
-    return tryStatement(client, text, false)
+    // With a mistake in its syntax nothing of the message was run, not even the savepoint.
+    if (!(error instanceof Refused) || error.code === '' || error.done === 0) throw error
+    await runBytes(client, [
+      Buffer.from('rollback to savepoint holdfast_piece;release savepoint holdfast_piece'),
+    ])
+    return error
   }
-}
-
-function meta(text: string): string | undefined {
-  // psql 18 brackets a dump with these against injected commands; they do nothing to the data.
-  if (/^\\(un)?restrict\b/.test(text)) return undefined
-  if (/^\\(connect|c)\b/.test(text)) return 'the rehearsal loads into one database'
-  throw new Error(`the psql command ${text.split(/\s/)[0]} cannot be run here`)
-}
-
-const ROLE = /(?:"(?:[^"]|"")+"|[a-z_][\w$]*)/
-const NAMES_ROLES = new RegExp(
-  `(?:owner\\s+to|\\bto|\\bfrom|for\\s+role|for\\s+user)\\s+(${ROLE.source}(?:\\s*,\\s*${ROLE.source})*)`,
-  'gi',
-)
-
-/** Creates the roles that an ownership or a grant names; false when the statement names none. */
-async function createRoles(client: pg.Client, text: string): Promise<boolean> {
-  const names = [...text.matchAll(NAMES_ROLES)].flatMap(
-    match => (match[1] ?? '').match(new RegExp(ROLE.source, 'gi')) ?? [],
-  )
-  let created = false
-  for (const quoted of names) {
-    const name = quoted.startsWith('"') ? quoted.slice(1, -1).replaceAll('""', '"') : quoted.toLowerCase()
-    if (['public', 'current_user', 'session_user', 'current_role'].includes(name)) continue
-    const { rowCount } = await client.query('select from pg_catalog.pg_roles where rolname = $1', [name])
-    if ((rowCount ?? 0) > 0) continue
-    await client.query(`create role ${pg.escapeIdentifier(name)}`)
-    // Giving an object away needs membership with SET in the role that receives it.
-    await client.query(`grant ${pg.escapeIdentifier(name)} to current_user`)
-    created = true
-  }
-  return created
-}
-
-async function* encoded(rows: AsyncIterable<string>, counter: { count: number }): AsyncGenerator<Buffer> {
-  let batch = ''
-  for await (const row of rows) {
-    counter.count += 1
-    batch += `${row}\n`
-    if (batch.length > 65_536) {
-      yield Buffer.from(batch)
-      batch = ''
-    }
-  }
-  if (batch !== '') yield Buffer.from(batch)
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n')[0] ?? '').slice(0, 100)
-}
-
-function refuse(file: string, piece: Piece, { version }: Frame, cause: unknown): never {
-  if (cause instanceof UnendedCopy) throw cutOff(file, `line ${piece.line}: ${cause.message}`)
-  throw new Refusal(
-    'DumpRefused',
-    `${file}, line ${piece.line}: ${sentence(cause)}, at: ${firstLine(piece.text)}`,
-    version === undefined
-      ? 'load the dump into an empty database of the same PostgreSQL version by hand to see whether it is whole'
-      : `the dump is of PostgreSQL ${version}: give the environment that engineVersion, or correct the statement`,
-    { cause },
-  )
 }
