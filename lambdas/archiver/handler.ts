@@ -1,6 +1,7 @@
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { publish } from '../runtime/metrics.ts'
+import { sealed } from '../runtime/sealed.ts'
 import { archive } from './archive.ts'
 import { openS3 } from './bucket.ts'
 import { measure } from './measure.ts'
@@ -10,7 +11,9 @@ import { type ArchiverAnswer, parseArchiverRequest } from './request.ts'
 const s3 = openS3()
 
 /** Archives what was committed since the last run, follows the stream for most of a minute, and says how far it is. */
-export async function handler(event: unknown): Promise<ArchiverAnswer> {
+export const handler = sealed(archiveForAMinute)
+
+async function archiveForAMinute(event: unknown): Promise<ArchiverAnswer> {
   const { seconds } = parseArchiverRequest(event)
   const login = {
     host: text(ENV.host),

@@ -1,3 +1,4 @@
+import { sentence } from '../runtime/failure.ts'
 import {
   type Digest,
   isSame,
@@ -75,7 +76,7 @@ export class SideError extends Error {
   readonly code: string
 
   constructor(side: 'primary' | 'copy', cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(`the ${side} did not answer: ${sentence(cause)}`, { cause })
     this.side = side
     this.code = (cause as { code?: string } | null)?.code ?? ''
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
+import { saidOfState } from '../runtime/server-error.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { ask, several } from './check.ts'
 import { refuseByName, refuseUnlessCopy } from './guard.ts'
@@ -90,7 +91,7 @@ async function silence(sides: Sides & { readonly copy: Side }): Promise<Check> {
     sides.copy,
     client =>
       ask<{ thing: string; done: boolean; detail: string }>(client, name, SILENCE, rows => {
-        const failed = rows.filter(row => !row.done).map(row => `${row.thing}: ${row.detail}`)
+        const failed = rows.filter(row => !row.done).map(row => `${row.thing}: ${saidOfState(row.detail)}`)
         const did = rows.filter(row => row.done).map(row => `${row.thing} ${row.detail}`)
         if (failed.length > 0)
           return { verdict: 'skipped', detail: `could not be changed: ${several(failed)}` }

@@ -3,6 +3,7 @@ import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { log } from '../runtime/log.ts'
 import { publish } from '../runtime/metrics.ts'
+import { sealed } from '../runtime/sealed.ts'
 import { type Heartbeats, refuseSilence, runHeartbeats } from './heartbeat.ts'
 import { ENV, METRICS } from './names.ts'
 
@@ -13,7 +14,9 @@ const SPAN = 55_000
 const RESERVE = 4000
 
 /** Writes a row a second until shortly before the next run starts. */
-export async function handler(_event: unknown, context?: Context): Promise<Heartbeats> {
+export const handler = sealed(beatForAMinute)
+
+async function beatForAMinute(_event: unknown, context?: Context): Promise<Heartbeats> {
   const began = Date.now()
   const instance = text(ENV.instance)
   const login = {

@@ -2,13 +2,16 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import pg from 'pg'
 import { json, number, text } from '../runtime/environment.ts'
 import { Refusal, sentence, Transient } from '../runtime/failure.ts'
+import { sealed } from '../runtime/sealed.ts'
 import { type Migrated, migrate } from './migrate.ts'
 import { ENV } from './names.ts'
 
 let secrets: SecretsManagerClient | undefined
 
 /** Migrates the database as its master user. Its event is ignored; the answer says what was applied. */
-export async function handler(): Promise<Migrated> {
+export const handler = sealed(migrateDatabase)
+
+async function migrateDatabase(): Promise<Migrated> {
   const tables = json<string[]>(ENV.tables)
   const client = await openAsMaster()
   try {

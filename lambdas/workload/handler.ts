@@ -3,6 +3,7 @@ import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { log } from '../runtime/log.ts'
 import { type Metric, publish } from '../runtime/metrics.ts'
+import { sealed } from '../runtime/sealed.ts'
 import { ENV, METRICS } from './names.ts'
 import type { Workload } from './request.ts'
 import { watchWorkload } from './workload.ts'
@@ -11,7 +12,9 @@ import { watchWorkload } from './workload.ts'
 const INTERVAL = 50_000
 
 /** Runs every five minutes. Its event may shorten the interval: `{ "seconds": 5 }`. */
-export async function handler(event?: { readonly seconds?: number }): Promise<Workload> {
+export const handler = sealed(watchForAMinute)
+
+async function watchForAMinute(event?: { readonly seconds?: number }): Promise<Workload> {
   const instance = text(ENV.instance)
   const login = {
     host: text(ENV.host),
