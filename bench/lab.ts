@@ -154,6 +154,7 @@ export function sidesOf(primary: Server | undefined, copy: Server | undefined): 
   const side = (server: Server) => ({
     endpoint: server.endpoint,
     open: () => server.connect('holdfast_examine'),
+    openForAssertions: () => server.connect('holdfast_assert'),
   })
   return { primary: primary && side(primary), copy: copy && side(copy) }
 }

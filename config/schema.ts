@@ -93,7 +93,10 @@ const drill = z.strictObject({
 
 const assertion = z.strictObject({
   name: z.string(),
-  /** One statement that returns one row whose first column is true when the copy is good. */
+  /**
+   * One SELECT or VALUES that answers one row of one boolean, true when the copy is good. It runs on the copy, as a login
+   * that only reads; nothing but whether it is true goes into the evidence.
+   */
   sql: z.string(),
 })
 

@@ -3,7 +3,7 @@ import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
 import { ACTIONS as BACKUP_VERIFICATION } from '../lambdas/backup-verification/names.ts'
-import { USER as EXAMINE } from '../lambdas/examine/names.ts'
+import { ASSERT_USER, USER as EXAMINE } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
@@ -59,17 +59,11 @@ export function archiveVerificationMay(place: Place, keyArn: string): iam.Policy
 
 /** `roll-forward` reads the archive, writes to copies as its own user and reads production and copies as the examiner. */
 export function rollForwardMay(place: Place, keyArn: string): iam.PolicyStatement[] {
-  const { config, region } = place
   return [
     ...readSegments(place, keyArn),
-    enterCopies(place, ROLL_FORWARD),
     enterCopies(place, READER),
     enterProduction(place, READER),
-    // The user exists on the primary and its replicas too, since a copy is physical: here is what keeps it out of
-    // every instance that is no copy, whatever another statement may allow by mistake.
-    deny(['rds-db:connect'], [connectArn(config, region, ROLL_FORWARD)], {
-      Null: { [`aws:ResourceTag/${TAGS.drill}`]: 'true' },
-    }),
+    ...enterCopiesOnly(place, ROLL_FORWARD),
   ]
 }
 
@@ -100,9 +94,13 @@ export function workloadMay(place: Place): iam.PolicyStatement[] {
   return [enterProduction(place, WORKLOAD)]
 }
 
-/** `examine` enters production and its copies, as its own user. */
+/** `examine` enters production and its copies as its own user, and copies alone as the user that runs SQL of users. */
 export function examineMay(place: Place): iam.PolicyStatement[] {
-  return [enterProduction(place, EXAMINE), enterCopies(place, EXAMINE)]
+  return [
+    enterProduction(place, EXAMINE),
+    enterCopies(place, EXAMINE),
+    ...enterCopiesOnly(place, ASSERT_USER),
+  ]
 }
 
 /**
@@ -124,6 +122,19 @@ export function enterProduction({ config, region }: Place, user: string): iam.Po
 /** May enter every copy of this environment that a drill or a restore is working on, as that user. */
 function enterCopies({ config, region }: Place, user: string): iam.PolicyStatement {
   return allow(['rds-db:connect'], [connectArn(config, region, user)], carriesDrillTag(config))
+}
+
+/**
+ * The user exists on the primary and its replicas too, since a copy is physical: here is what keeps it out of every
+ * instance that is no copy, whatever another statement may allow by mistake.
+ */
+function enterCopiesOnly(place: Place, user: string): iam.PolicyStatement[] {
+  return [
+    enterCopies(place, user),
+    deny(['rds-db:connect'], [connectArn(place.config, place.region, user)], {
+      Null: { [`aws:ResourceTag/${TAGS.drill}`]: 'true' },
+    }),
+  ]
 }
 
 function ofEnvironment(config: EnvironmentConfig): Record<string, string> {

@@ -121,10 +121,14 @@ export function backupVerificationSettings({ config }: Surroundings): VerbSettin
   }
 }
 
-export function examineSettings({ config, region, code }: Surroundings): VerbSettings {
+export function examineSettings({ config, region, reference, code }: Surroundings): VerbSettings {
   return {
     description: 'examines a copy and compares it with the living database',
-    environment: variables(examine.ENV, { code }),
+    environment: variables(examine.ENV, {
+      ...{ name: config.name, instance: reference.identifier, host: reference.host, port: reference.port },
+      database: config.database.name,
+      code,
+    }),
     may: permissions.examineMay({ config, region }),
     memory: 1_769,
     timeout: 900,

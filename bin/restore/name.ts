@@ -1,12 +1,6 @@
 import type { EnvironmentConfig } from '../../config/schema.ts'
-import { COPY_PREFIX } from '../../lambdas/restore-drill/names.ts'
+import { COPY_PREFIX, PROVING_PREFIX } from '../../lambdas/restore-drill/names.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
-
-/**
- * What a restored instance is called until it is proven. The examination and the roll-forward write only to what is
- * called like a copy; drills and the reaper own `drill-<environment>-…` and leave this alone.
- */
-export const PROVING_PREFIX = `${COPY_PREFIX}proving-`
 
 /** RDS takes 63 characters, and the name must fit behind the prefix. */
 const LONGEST = 63 - PROVING_PREFIX.length

@@ -1,5 +1,6 @@
 import { RDSClient } from '@aws-sdk/client-rds'
 import { describe } from '../../lambdas/restore-drill/copy.ts'
+import { PROVING_PREFIX } from '../../lambdas/restore-drill/names.ts'
 import { endpointOf } from '../../lambdas/restore-drill/stages/plan.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { worst } from '../../lambdas/runtime/verdict.ts'
@@ -14,7 +15,7 @@ import {
   requestRestore,
   waitUntilAvailable,
 } from './instance.ts'
-import { defaultName, PROVING_PREFIX, refuseBadName } from './name.ts'
+import { defaultName, refuseBadName } from './name.ts'
 import { type Proof, proveCopy } from './prove.ts'
 import { describeRestored, type Restored, sayStanding } from './show.ts'
 import { chooseSource, readInstance, type Source } from './source.ts'

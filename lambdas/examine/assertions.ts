@@ -2,36 +2,33 @@ import { sentence } from '../runtime/failure.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { asked } from './check.ts'
 import type { AssertionsAnswer, AssertionsRequest } from './request.ts'
-import { withSession } from './session.ts'
-import type { Side } from './side.ts'
+import { type AskedSides, askBoolean, type UsersAnswer } from './users-statement.ts'
 
-/** Asks the environment's own statements, each in a read-only session: true passes, an error is unknown, all else fails. */
-export function assertions(request: AssertionsRequest, copy: Side): Promise<AssertionsAnswer> {
-  return withSession(
-    copy,
-    async client => {
-      const checks: Check[] = []
-      for (const { name, sql } of request.assertions) {
-        try {
-          const { rows } = await client.query({ text: sql, rowMode: 'array' })
-          const value: unknown = rows[0]?.[0]
-          checks.push(judge(name, sql, rows.length, value))
-        } catch (error) {
-          checks.push({ name: `assertion.${name}`, verdict: 'unknown', detail: sentence(error), asked: sql })
-        }
+/** Milliseconds after which no further assertion is begun: the function itself ends at fifteen minutes. */
+const BUDGET = 780_000
+
+/** Asks the environment's own statements, each in its own session: true passes, an error is unknown, all else fails. */
+export async function assertions(request: AssertionsRequest, sides: AskedSides): Promise<AssertionsAnswer> {
+  const end = Date.now() + BUDGET
+  const checks: Check[] = []
+  for (const { name, sql } of request.assertions) {
+    const unknown = (detail: string): Check => ({
+      ...{ name: `assertion.${name}`, verdict: 'unknown', detail, asked: sql },
+    })
+    if (Date.now() > end) checks.push(unknown('not asked: the assertions before it took all the time'))
+    else
+      try {
+        checks.push(judge(name, sql, await askBoolean(sides, sql)))
+      } catch (error) {
+        checks.push(unknown(sentence(error)))
       }
-      return { checks }
-    },
-    { asTheWorkload: true },
-  )
+  }
+  return { checks }
 }
 
 /** The value itself may be a user's: only whether it is true leaves the function. */
-function judge(name: string, sql: string, rows: number, value: unknown): Check {
-  if (value === true) return asked(`assertion.${name}`, 'pass', 'it is true', sql, true)
-  const found =
-    rows === 0
-      ? 'no row came back'
-      : `the first column is ${value === false ? 'false' : value === null ? 'null' : `a ${typeof value}`}, not true`
-  return asked(`assertion.${name}`, 'fail', found, sql, value === false ? false : null)
+function judge(name: string, sql: string, answer: UsersAnswer): Check {
+  if (answer.kind === 'other') return asked(`assertion.${name}`, 'fail', answer.found, sql, null)
+  const { value } = answer
+  return asked(`assertion.${name}`, value ? 'pass' : 'fail', `it is ${value}`, sql, value)
 }

@@ -35,7 +35,7 @@ export function examine(
       return mark(request, primary())
     case 'open':
       refuseByName(copy().endpoint, undefined)
-      return open(request, copy())
+      return open(request, { ...sides, copy: copy() })
     case 'quarantine':
       return quarantine(request, { ...sides, copy: copy() })
     case 'identify':
@@ -50,7 +50,7 @@ export function examine(
       return compare(request, both())
     case 'assertions':
       refuseByName(copy().endpoint, undefined)
-      return assertions(request, copy())
+      return assertions(request, { ...sides, copy: copy() })
     case 'fault':
       return fault(request, both())
   }

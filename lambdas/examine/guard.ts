@@ -48,17 +48,7 @@ export function refuseByName(copy: Endpoint, primary: Endpoint | undefined): voi
 
 async function refuseByMark(copy: Side, primary: Side): Promise<void> {
   const mark = randomUUID()
-  const marked = await withSession(
-    primary,
-    async client => {
-      const { rows } = await client.query('select pg_catalog.pg_is_in_recovery() as recovering')
-      if (rows[0]?.recovering === true) return false
-      await client.query(`insert into holdfast.canary (id, drill) values ($1, 'mark')`, [mark])
-      return true
-    },
-    { writes: true },
-  )
-  if (!marked) return
+  if (!(await plantMark(primary, mark))) return
   const seen = await withSession(copy, async client => {
     const { rows } = await client.query('select from holdfast.canary where id = $1', [mark])
     return rows.length > 0
@@ -69,4 +59,18 @@ async function refuseByMark(copy: Side, primary: Side): Promise<void> {
       `${copy.endpoint.identifier} shows what was written on the primary a moment ago: it is the primary`,
       HINT,
     )
+}
+
+/** Commits a row on the primary that no copy can hold; false where a replica stands for it, which takes none. */
+export function plantMark(primary: Side, mark: string): Promise<boolean> {
+  return withSession(
+    primary,
+    async client => {
+      const { rows } = await client.query('select pg_catalog.pg_is_in_recovery() as recovering')
+      if (rows[0]?.recovering === true) return false
+      await client.query(`insert into holdfast.canary (id, drill) values ($1, 'mark')`, [mark])
+      return true
+    },
+    { writes: true },
+  )
 }

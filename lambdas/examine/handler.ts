@@ -1,28 +1,53 @@
 import { connect } from '../runtime/database.ts'
+import { number, text } from '../runtime/environment.ts'
+import { sealed } from '../runtime/sealed.ts'
+import { type Reference, refuseForeignCopy, refuseForeignPrimary } from '../runtime/whereabouts.ts'
 import { examine } from './examine.ts'
-import { USER } from './names.ts'
+import { ASSERT_USER, ENV, USER } from './names.ts'
 import { parseRequest } from './parse.ts'
-import type { Endpoint } from './request.ts'
-import type { Side } from './side.ts'
+import type { Endpoint, ExamineRequest, TaskName } from './request.ts'
+import type { Side, Sides } from './side.ts'
 
 /** Milliseconds; every session sets its own shorter one. */
 const STATEMENT_TIMEOUT = 840_000
 
+const USERS_WROTE: readonly TaskName[] = ['open', 'assertions']
+
 /** One task of an examination, JSON in and JSON out. */
-export async function handler(event: unknown) {
+export const handler = sealed(examineOnce)
+
+async function examineOnce(event: unknown) {
   const request = parseRequest(event)
-  const { primary, copy } = request as { primary?: Endpoint; copy?: Endpoint }
-  return examine(request, { primary: primary && sideOf(primary), copy: copy && sideOf(copy) })
+  return examine(request, sidesOf(request, reference()))
+}
+
+/** The living instance as the stack names it. */
+function reference(): Reference {
+  return {
+    name: text(ENV.name),
+    identifier: text(ENV.instance),
+    host: text(ENV.host),
+    port: number(ENV.port),
+    database: text(ENV.database),
+  }
+}
+
+/** What the event names, where it agrees with what the stack says. @throws Refusal `NotACopy`, `NotThePrimary` */
+function sidesOf(request: ExamineRequest, reference: Reference): Sides {
+  const { primary: named, copy } = request as { primary?: Endpoint; copy?: Endpoint }
+  if (named) refuseForeignPrimary(named, reference)
+  if (copy) refuseForeignCopy(copy, reference)
+  // What users wrote runs on a copy only, and some copies are told apart from the primary by asking that one.
+  const primary = USERS_WROTE.includes(request.task) ? reference : named
+  return { primary: primary && sideOf(primary), copy: copy && sideOf(copy) }
 }
 
 function sideOf(endpoint: Endpoint): Side {
   const { host, port, database } = endpoint
-  return {
-    endpoint,
-    open: () =>
-      connect(
-        { host, port, database, user: USER },
-        { application: 'holdfast-examine', statementTimeout: STATEMENT_TIMEOUT },
-      ),
-  }
+  const openAs = (user: string) =>
+    connect(
+      { host, port, database, user },
+      { application: 'holdfast-examine', statementTimeout: STATEMENT_TIMEOUT },
+    )
+  return { endpoint, open: () => openAs(USER), openForAssertions: () => openAs(ASSERT_USER) }
 }

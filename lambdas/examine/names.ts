@@ -1,4 +1,19 @@
-export const ENV = { code: 'HOLDFAST_CODE' } as const
+export const ENV = {
+  code: 'HOLDFAST_CODE',
+  /** The environment: its drills' copies are called after it. */
+  name: 'HOLDFAST_NAME',
+  /** The living instance of this region, which copies are compared with; no event can name another. */
+  instance: 'DATABASE_INSTANCE',
+  host: 'DATABASE_HOST',
+  port: 'DATABASE_PORT',
+  database: 'DATABASE_NAME',
+} as const
 
 /** The database user, on the primary and in every copy. */
 export const USER = 'holdfast_examine'
+
+/**
+ * The user under which SQL runs that users wrote. It reads and may change nothing, also not by a function of ours; the
+ * stack denies `rds-db:connect` as this user to the living instance.
+ */
+export const ASSERT_USER = 'holdfast_assert'

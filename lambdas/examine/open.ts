@@ -5,6 +5,7 @@ import { asked } from './check.ts'
 import type { Boundary, OpenAnswer, OpenRequest } from './request.ts'
 import { openSession } from './session.ts'
 import type { Side } from './side.ts'
+import { type AskedSides, runToItsEnd } from './users-statement.ts'
 
 /**
  * The end-of-recovery checkpoint is the one record whose timeline differs from the one before: its next id is where
@@ -36,7 +37,8 @@ type Row = {
  * @throws Transient `CopyNotReady` while the copy cannot be reached or still recovers
  * @throws Refusal `CopyRefusesLogin` when it is up and knows neither the user nor the database
  */
-export async function open(request: OpenRequest, copy: Side): Promise<OpenAnswer> {
+export async function open(request: OpenRequest, sides: AskedSides): Promise<OpenAnswer> {
+  const { copy } = sides
   const began = performance.now()
   const client = await reach(copy)
   try {
@@ -46,7 +48,7 @@ export async function open(request: OpenRequest, copy: Side): Promise<OpenAnswer
     if (row.recovering)
       throw new Transient('CopyNotReady', `${copy.endpoint.identifier} is still in recovery`)
     const checks = [boundaryCheck(boundary, row)]
-    for (const [at, sql] of (request.warm ?? []).entries()) checks.push(await warm(client, at, sql))
+    for (const [at, sql] of (request.warm ?? []).entries()) checks.push(await warm(sides, at, sql))
     const warmMs = performance.now() - began
     return { checks, boundary, firstQueryMs, warmMs, warmAt: new Date().toISOString() }
   } finally {
@@ -56,7 +58,7 @@ export async function open(request: OpenRequest, copy: Side): Promise<OpenAnswer
 
 async function reach(copy: Side): Promise<pg.Client> {
   try {
-    return await openSession(copy, { asTheWorkload: true })
+    return await openSession(copy)
   } catch (cause) {
     const { code = '' } = cause as { code?: string }
     if (NOT_LET_IN.test(code))
@@ -88,13 +90,14 @@ function boundaryCheck(boundary: Boundary, row: Row): Check {
   return asked('open.boundary', 'pass', detail, BOUNDARY, row)
 }
 
-async function warm(client: pg.Client, at: number, sql: string): Promise<Check> {
+async function warm(sides: AskedSides, at: number, sql: string): Promise<Check> {
+  const name = `open.warm.${at + 1}`
   const began = performance.now()
   try {
-    await client.query(sql)
+    await runToItsEnd(sides, sql)
     const detail = `answered in ${(performance.now() - began).toFixed(0)} ms`
-    return { name: `open.warm.${at + 1}`, verdict: 'pass', detail, asked: sql }
+    return { name, verdict: 'pass', detail, asked: sql }
   } catch (error) {
-    return { name: `open.warm.${at + 1}`, verdict: 'fail', detail: sentence(error), asked: sql }
+    return { name, verdict: 'fail', detail: sentence(error), asked: sql }
   }
 }

@@ -15,6 +15,9 @@ const PINNED: Readonly<Record<string, string>> = {
   search_path: 'pg_catalog',
   xmloption: 'content',
   row_security: 'off',
+  // Whoever owns a table may put a view, or a table of another server, under its name between our look at the catalog and
+  // our reading: its functions would run with our rights on the primary. Such a statement fails instead.
+  restrict_nonsystem_relation_kind: 'view, foreign-table',
   default_transaction_read_only: 'on',
   lock_timeout: '5s',
   idle_in_transaction_session_timeout: '60s',
@@ -40,22 +43,17 @@ export type SessionOptions = {
   readonly statementTimeout?: number
   /** @default false: read-only */
   readonly writes?: boolean
-  /** Leaves the database's own settings, above all its search_path: for SQL that users wrote. */
-  readonly asTheWorkload?: boolean
 }
 
 /** A connection with pinned settings, read-only unless told otherwise. The caller ends it. */
 export async function openSession(side: Side, options: SessionOptions = {}): Promise<pg.Client> {
   const client = await side.open()
-  const settings: [string, string][] = options.asTheWorkload
-    ? [['default_transaction_read_only', 'on']]
-    : Object.entries(PINNED)
+  const settings: [string, string][] = Object.entries(PINNED)
   settings.push(['statement_timeout', String(options.statementTimeout ?? STATEMENT_TIMEOUT)])
   if (options.writes) settings.push(['default_transaction_read_only', 'off'])
   try {
     const calls = settings.map((_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, false)`)
-    if (!options.asTheWorkload) calls.push(UNLIMITED)
-    await client.query(`select ${calls.join(', ')}`, settings.flat())
+    await client.query(`select ${[...calls, UNLIMITED].join(', ')}`, settings.flat())
     return client
   } catch (error) {
     await client.end()

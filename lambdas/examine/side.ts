@@ -5,6 +5,8 @@ import type { Endpoint } from './request.ts'
 export type Side = {
   readonly endpoint: Endpoint
   readonly open: () => Promise<pg.Client>
+  /** As the login that may only read, for SQL that users wrote. */
+  readonly openForAssertions: () => Promise<pg.Client>
 }
 
 /** What an examination was given: the living primary, the copy, or both. */

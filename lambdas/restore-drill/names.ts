@@ -26,6 +26,12 @@ export const ENV = {
 /** Every drill copy's identifier begins so, and nothing else's does: IAM lets a drill delete only `db:drill-*`. */
 export const COPY_PREFIX = 'drill-'
 
+/**
+ * What a restored instance is called until it is proven. The examination and the roll-forward write only to what is
+ * called like a copy; drills and the reaper own `drill-<environment>-…` and leave this alone.
+ */
+export const PROVING_PREFIX = 'drill-proving-'
+
 /** Whose a copy is; on everything of an environment. */
 export const ENVIRONMENT_TAG = 'holdfast:environment'
 

@@ -1,11 +1,11 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import type pg from 'pg'
-import { COPY_PREFIX } from '../restore-drill/names.ts'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
-import { Refusal } from '../runtime/failure.ts'
 import { publish } from '../runtime/metrics.ts'
+import { sealed } from '../runtime/sealed.ts'
 import type { Archive } from '../runtime/segment/store.ts'
+import { refuseForeignCopy } from '../runtime/whereabouts.ts'
 import { compareWith } from './compare.ts'
 import { fingerprint } from './fingerprint.ts'
 import { measureLoss } from './loss.ts'
@@ -22,7 +22,9 @@ import { rollForward } from './roll-forward.ts'
 const s3 = new S3Client({})
 
 /** Answers one task of a roll-forward; see request.ts. */
-export async function handler(event: unknown): Promise<RollForwardAnswer> {
+export const handler = sealed(answerTask)
+
+async function answerTask(event: unknown): Promise<RollForwardAnswer> {
   const request = parseRollForwardRequest(event)
   const archive: Archive = { s3, bucket: text(ENV.bucket) }
   if (request.task === 'loss') return measureLoss(archive, request)
@@ -56,14 +58,11 @@ function primary(): Endpoint {
   }
 }
 
-/** Only a drill's copy is ever written to: its name is the first of the fences. */
+/** Only a copy of this environment is ever written to: its name and its host are the first of the fences. */
 function copyOf(endpoint: Endpoint): Endpoint {
-  if (endpoint.identifier.startsWith(COPY_PREFIX)) return endpoint
-  throw new Refusal(
-    'NotACopy',
-    `${endpoint.identifier} is no drill copy`,
-    `roll forward only an instance whose identifier begins with ${COPY_PREFIX}`,
-  )
+  const { identifier, host, port, database } = endpoint
+  refuseForeignCopy({ identifier, host, port, database }, { ...primary(), name: text(ENV.instance) })
+  return endpoint
 }
 
 async function withClient<T>(

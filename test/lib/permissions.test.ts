@@ -195,6 +195,14 @@ describe('a function that enters the database', () => {
     expect(enter('Examine', 'holdfast_admin', TAGGED)).toBe('not allowed')
   })
 
+  test('examine lets SQL of users run on copies, and is denied whatever is none', () => {
+    const name = 'holdfast_assert'
+    for (const tags of [TAGGED, { ...RESTORED, ...TAGGED }])
+      expect(enter('Examine', name, tags)).toBe('allowed')
+    for (const tags of [{}, OURS, RESTORED, OTHERS]) expect(enter('Examine', name, tags)).toBe('denied')
+    expect(enter('Examine', name, COPY_OF_OTHERS)).toBe('not allowed')
+  })
+
   test('roll-forward writes to copies and is denied whatever is none', () => {
     const name = 'holdfast_roll_forward'
     for (const tags of [TAGGED, { ...RESTORED, ...TAGGED }])
