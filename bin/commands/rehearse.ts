@@ -111,36 +111,43 @@ async function objectivesOf(environment: string) {
   return loadEnvironment(environment).objectives
 }
 
-async function held(
-  { drill, loss, evidence, damage, onlyInCopy }: Rehearsal,
-  environment: string,
-): Promise<boolean> {
+async function held({ drill, loss, evidence, back }: Rehearsal, environment: string): Promise<boolean> {
   const objective = (await objectivesOf(environment))['instance-loss']
   const survived = objective === undefined || (loss.lost === 0 && loss.outageSeconds <= objective.rto)
-  const back = onlyInCopy >= damage.rows
-  return drill.verdict === 'pass' && evidence.verdict === 'pass' && back && survived
+  return drill.verdict === 'pass' && evidence.verdict === 'pass' && back.verdict === 'pass' && survived
 }
 
-/** The copy holds what the primary has not: at least every deleted row must be among it. */
-function deleted({ damage, onlyInCopy }: Rehearsal): string {
+/** The copy holds what the primary has not: every deleted row must be among it, or nobody looked. */
+function deleted({ damage, back }: Rehearsal): string {
   const rows = damage.rows.toLocaleString('en-US')
-  return onlyInCopy >= damage.rows
+  if (back.rows === null) return `${rows} rows deleted; their table was not compared`
+  return back.verdict === 'pass'
     ? `${rows} rows deleted, all in the copy`
-    : `${rows} rows deleted, ${onlyInCopy.toLocaleString('en-US')} in the copy`
+    : `${rows} rows deleted, ${back.rows.toLocaleString('en-US')} in the copy`
+}
+
+type Row = {
+  readonly mode: 'bad-write' | 'instance-loss'
+  readonly lost: string
+  /** Null where nobody could tell. */
+  readonly isBack: boolean | null
+  readonly rpo: number | null
+  readonly rto: number | null
 }
 
 async function describe(shown: Rehearsal, environment: string): Promise<string> {
   const { sayCount, sayDuration, sayShare } = await import('../../lambdas/restore-drill/report/figure.ts')
   const { sayVerification } = await import('./evidence.ts')
   const objectives = await objectivesOf(environment)
-  const { drill, loss } = shown
+  const { drill, loss, back } = shown
+  const isBack = back.verdict === 'unknown' ? null : back.verdict === 'pass'
   const verdict = (good: boolean | null) =>
     good === null ? paint('yellow', 'unknown') : good ? paint('green', 'held') : paint('red', 'missed')
-  const row = (mode: 'bad-write' | 'instance-loss', lost: string, rpo: number | null, rto: number | null) => {
+  const row = ({ mode, lost, isBack, rpo, rto }: Row) => {
     const objective = objectives[mode]
     const within = (found: number | null, most: number | undefined) =>
       found === null || most === undefined ? null : found <= most
-    const all = [within(rpo, objective?.rpo), within(rto, objective?.rto)]
+    const all = [isBack, within(rpo, objective?.rpo), within(rto, objective?.rto)]
     return [
       mode,
       lost,
@@ -153,14 +160,15 @@ async function describe(shown: Rehearsal, environment: string): Promise<string> 
   const figures = table(
     ['Damage', 'Lost', 'RPO', 'RTO', ''],
     [
-      row('bad-write', deleted(shown), rpoSeconds, rtoSeconds),
+      row({ mode: 'bad-write', lost: deleted(shown), isBack, rpo: rpoSeconds, rto: rtoSeconds }),
       // No acknowledged commit lost is an RPO of zero; one lost is a loss of unknown age.
-      row(
-        'instance-loss',
-        `${sayCount(loss.lost)} of ${sayCount(loss.acknowledged)} commits`,
-        loss.lost === 0 ? 0 : null,
-        loss.outageSeconds,
-      ),
+      row({
+        mode: 'instance-loss',
+        lost: `${sayCount(loss.lost)} of ${sayCount(loss.acknowledged)} commits`,
+        isBack: loss.lost === 0 ? true : null,
+        rpo: loss.lost === 0 ? 0 : null,
+        rto: loss.outageSeconds,
+      }),
     ],
   )
   return [

@@ -18,6 +18,7 @@ import { type InstanceLoss, losePrimary } from './instance-loss.ts'
 import { ownerConnection } from './owner.ts'
 import type { Damage } from './scenario/damage.ts'
 import { type Loaded, openScenario } from './scenario/scenario.ts'
+import { judgeReturn, type Return } from './verdict.ts'
 
 export type RehearsalOptions = {
   readonly environment: string
@@ -32,8 +33,8 @@ export type Rehearsal = {
   readonly drill: DrillResult
   readonly loss: InstanceLoss
   readonly evidence: Verification
-  /** Rows that the copy has and the damaged primary has not. */
-  readonly onlyInCopy: number
+  /** Whether the rows that the damage took are in the copy. */
+  readonly back: Return
   /** Path of the page. */
   readonly report: string
   /** Folder with the records and the public key, for `holdfast evidence verify`. */
@@ -63,7 +64,7 @@ export async function rehearse(options: RehearsalOptions, say: (text: string) =>
     say('killing the primary …')
     const { rto } = deployment.config.objectives['instance-loss'] ?? { rto: 120 }
     const loss = await losePrimary(connection, writers, rto)
-    return { loaded, damage, drill, loss, ...(await keepEvidence(deployment)) }
+    return { loaded, damage, drill, loss, ...(await keepEvidence(deployment, damage)) }
   } catch (error) {
     await writers.stop().catch(() => undefined)
     throw error
@@ -111,7 +112,8 @@ async function drillToBefore(deployment: Deployment, damage: Damage): Promise<Dr
 /** Copies the chain and its key out of the twin, verifies them there and draws the newest record. */
 async function keepEvidence(
   deployment: Deployment,
-): Promise<Pick<Rehearsal, 'evidence' | 'report' | 'folder' | 'onlyInCopy'>> {
+  damage: Damage,
+): Promise<Pick<Rehearsal, 'evidence' | 'report' | 'folder' | 'back'>> {
   const region = deployment.region('home')
   const bucket = await deployment.output('home', 'EvidenceBucket')
   const chain = await readBucket(deployment.s3('home'), bucket, region)
@@ -129,9 +131,8 @@ async function keepEvidence(
     throw new Refusal('NoEvidence', `${bucket} holds no evidence`, 'read what the drill said above')
   const report = join(ROOT, '.holdfast', 'report.html')
   await writeFile(report, renderReport(newest, records.slice(-30, -1).map(summaryOf)))
-  const onlyInCopy = newest.evidence.tables.reduce((sum, table) => sum + table.changedSince, 0)
   return {
-    onlyInCopy,
+    back: judgeReturn(damage, newest.evidence.tables),
     evidence: verifyChain(chain.files, { pin, whole: true, chain: `${deployment.config.name}/${region}` }),
     report,
     folder,

@@ -135,7 +135,7 @@ export async function loadCommerce(connection: pg.ClientConfig, rows: number, sa
     return {
       source: 'commerce sample',
       tables: steps.length,
-      relations: steps.map(({ table }) => `shop.${table}`),
+      relations: [...steps.map(({ table }) => `shop.${table}`), 'shop.events_past', 'shop.events_present'],
       rows: loaded,
       seconds: (performance.now() - started) / 1_000,
       skipped: [],

@@ -43,12 +43,19 @@ export type ScenarioOptions = {
 
 export function openScenario(options: ScenarioOptions): Scenario {
   const { connection, dumpFile } = options
+  // What stood in the database before is not the rehearsal's to damage.
+  let loaded: readonly string[] | undefined
   return {
-    load: say =>
-      dumpFile === undefined
-        ? loadCommerce(connection, options.rows ?? 1_000_000, say)
-        : loadDump(connection, dumpFile, say),
+    load: async say => {
+      const result =
+        dumpFile === undefined
+          ? await loadCommerce(connection, options.rows ?? 1_000_000, say)
+          : await loadDump(connection, dumpFile, say)
+      // The sample's story is that of its orders.
+      loaded = dumpFile === undefined ? ['shop.orders'] : result.relations
+      return result
+    },
     write: () => startWriters(connection, dumpFile === undefined ? 'commerce' : 'any'),
-    damage: () => damageBefore(connection),
+    damage: () => damageBefore(connection, loaded),
   }
 }

@@ -39,7 +39,9 @@ export async function loadDump(connection: pg.ClientConfig, file: string, say: S
     const filled = await inOneTransaction(session, () => load.run(chunks)).catch(error => {
       throw error instanceof Refusal ? error : load.refusal(error)
     })
-    for (const { name } of filled) await session.client.query(`analyze ${name}`).catch(() => {})
+    // Not the parents of partitions: to analyze them would ask the servers of foreign ones.
+    for (const { name } of filled.filter(({ parted }) => !parted))
+      await session.client.query(`analyze ${name}`).catch(() => {})
     const { rows, skipped, roles } = load
     const seconds = (performance.now() - started) / 1_000
     const relations = filled.map(({ name }) => name)
