@@ -38,7 +38,11 @@ join pg_catalog.pg_sequence q on q.seqrelid = s.oid and not q.seqcycle
 join pg_catalog.pg_class t on t.oid = fed.relation and t.relkind in ('r', 'p') and t.relpersistence = 'p'
 join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = fed.attnum
+join pg_catalog.pg_type y on y.oid = a.atttypid
 where s.relpersistence = 'p'
+  -- A sequence can be owned by a column of any type, and its owner can make a function the cast of that type to a number.
+  and y.typcategory = 'N'
+  and (y.typtype = 'd' or y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace)
 order by 1, 2`
 
 type Owned = {
