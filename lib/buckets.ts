@@ -182,6 +182,22 @@ function writtenOnce(bucket: s3.CfnBucket, seconds: number): Statement[] {
   // A day less, since S3 counts whole days and the request takes its time.
   const days = Math.floor(seconds / DAY) - 1
   return [
+    // What is encrypted with the writer's own key, or must be thawed first, is there and cannot be read.
+    {
+      ...everybody,
+      Sid: 'NobodyHidesTheKey',
+      Action: 's3:PutObject',
+      Condition: { Null: { 's3:x-amz-server-side-encryption-customer-algorithm': 'false' } },
+    },
+    {
+      ...everybody,
+      Sid: 'NobodyFreezes',
+      Action: 's3:PutObject',
+      Condition: {
+        Null: { 's3:x-amz-storage-class': 'false' },
+        StringNotEquals: { 's3:x-amz-storage-class': 'STANDARD' },
+      },
+    },
     {
       ...everybody,
       Sid: 'NobodyOverwrites',

@@ -239,7 +239,7 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
     },
     {
       rules: inBoth(where => `arn:aws:kms:${where}:${account}:key/*`),
-      where: /\/Replication$/,
+      where: /\/Replication$|Freshness\/Role\/DefaultPolicy\/Resource$/,
       reason:
         'Any key of the other region that bears our alias: the condition names it, its id is not known here.',
     },

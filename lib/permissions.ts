@@ -13,6 +13,7 @@ import {
   bucketArn,
   connectArn,
   ENVIRONMENT_TAG,
+  evidenceKeyAlias,
   parameterGroup,
   productionIdentifiers,
   rdsArn,
@@ -86,6 +87,14 @@ export function freshnessMay(place: Place): iam.PolicyStatement[] {
     }),
     allow(['s3:GetObject'], [`${evidence}/evidence/*`]),
     allow(['s3:ListBucket'], [evidence, bucketArn(config, 'segments', region)]),
+    // Each region's chain is signed by its own key, whose id is not known in the other: its alias is.
+    allow(
+      ['kms:GetPublicKey'],
+      [config.region, config.standbyRegion].map(
+        where => `arn:${partitionOf(where)}:kms:${where}:${config.account}:key/*`,
+      ),
+      { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': [evidenceKeyAlias(config)] } },
+    ),
   ]
 }
 

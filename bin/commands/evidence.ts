@@ -12,12 +12,12 @@ const EXAMPLES = `
 Examples:
   holdfast evidence list                        the drills of the environment that runs
   holdfast evidence show last                   one of them, check by check
-  holdfast evidence verify                      its whole chain, out of the bucket
+  holdfast evidence verify                      its whole chain, out of the bucket, with the key from KMS
   holdfast evidence verify 0000000007.json      one file, offline
   holdfast evidence verify ./evidence --key evidence.pem --newest <sha256 that the last drill told>
   holdfast evidence report last --out drill.html
 
-Without --key a record is verified with the key inside it: that finds damage, not a forger.
+Without --key files are verified with the key inside them: that finds damage, not a forger.
 The key of an environment: aws kms get-public-key --key-id alias/<name>-evidence`
 
 type Chosen = Where & { region: Place }
@@ -66,7 +66,9 @@ async function load(from: string | undefined, chosen: Chosen): Promise<Loaded[]>
   const bucket = await deployment.output(place, 'EvidenceBucket')
   const region = deployment.region(place)
   const chain = `${deployment.config.name}/${region}`
-  return [{ ...(await readBucket(deployment.s3(place), bucket, region)), chain }]
+  const { askKey } = await import('../evidence/ask-key.ts')
+  const pin = await askKey(region, await deployment.output(place, 'EvidenceKeyArn'))
+  return [{ ...(await readBucket(deployment.s3(place), bucket, region)), chain, pin }]
 }
 
 async function list(from: string | undefined, options: Chosen & { json?: boolean }): Promise<void> {
@@ -105,11 +107,11 @@ async function verify(
 ): Promise<void> {
   const { verifyChain } = await import('../../lambdas/runtime/evidence/verify.ts')
   const chains = await load(from, options)
-  const pin = options.key === undefined ? undefined : await readFile(options.key, 'utf8')
+  const given = options.key === undefined ? undefined : await readFile(options.key, 'utf8')
   const { newest } = options
-  const found = chains.map(({ files, whole, chain, covered = [], from: where }) => ({
+  const found = chains.map(({ files, whole, chain, covered = [], from: where, pin }) => ({
     from: where,
-    ...verifyChain(files, { pin, whole, chain, newest }),
+    ...verifyChain(files, { pin: given ?? pin, whole, chain, newest }),
     covered,
   }))
   if (found.some(chain => chain.verdict !== 'pass' || chain.covered.length > 0)) process.exitCode = 1
@@ -142,18 +144,25 @@ export function sayVerification(found: Verification, where: string): string {
       `  ${oneLine(broken.broken.detail)}`,
       `  ${links.indexOf(broken)} of ${links.length} records before it hold`,
     ].join('\n')
-  const newest = links.at(-1)
+  const records = links.filter(link => !link.steppedOver)
+  const [count, newest] = [records.length, records.at(-1)]
   return [
-    paint('green', `${links.length} ${links.length === 1 ? 'record holds' : 'records hold'}`),
+    paint('green', `${count} ${count === 1 ? 'record holds' : 'records hold'}`),
+    ...saySteppedOver(found),
     found.complete
       ? '  the chain is whole from its first record'
       : '  no chain was given: the records before and after were not looked at',
     `  newest: #${newest?.sequence} ${newest?.sha256}`,
     found.pinned
-      ? `  signed by the key you gave, ${fingerprint}`
+      ? `  signed by the key that was asked for, ${fingerprint}`
       : `  signed by ${fingerprint}, the key inside the records: give --key to know whose it is`,
   ].join('\n')
 }
+
+const saySteppedOver = ({ steppedOver }: Verification): string[] =>
+  steppedOver.map(({ name, why, by }) =>
+    paint('yellow', `  stepped over ${name}, which is no record: ${why}; #${by} says so`),
+  )
 
 async function report(which: string, options: Chosen & { from?: string; out: string }): Promise<void> {
   const { pick, recordsOf } = await import('../evidence/read.ts')

@@ -34,6 +34,9 @@ export function describeEvidence({ evidence, sha256 }: SealedEvidence): string {
     one.detail,
   ])
   return [
+    ...(evidence.where === 'twin'
+      ? [paint('yellow', 'A rehearsal: a twin answered this drill, not AWS.')]
+      : []),
     oneLine(
       `#${evidence.sequence} ${evidence.environment} ${evidence.mode}, ${sayTime(evidence.startedAt)}, drill ${evidence.drill}`,
     ),

@@ -1,8 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { KMSClient } from '@aws-sdk/client-kms'
-import { publicKeyOf } from '../../lambdas/restore-drill/evidence/seal.ts'
 import { renderReport } from '../../lambdas/restore-drill/report/render.ts'
 import { summaryOf } from '../../lambdas/restore-drill/report/summary.ts'
 import type { DrillResult } from '../../lambdas/restore-drill/request.ts'
@@ -13,6 +11,7 @@ import { type Deployment, openDeployment } from '../drill/deployment.ts'
 import { startFunction } from '../drill/invoke.ts'
 import { buildRequest } from '../drill/request.ts'
 import { runDrill } from '../drill/run.ts'
+import { askKey } from '../evidence/ask-key.ts'
 import { readBucket, recordsOf } from '../evidence/read.ts'
 import { type InstanceLoss, losePrimary } from './instance-loss.ts'
 import { ownerConnection } from './owner.ts'
@@ -117,13 +116,13 @@ async function keepEvidence(
   const region = deployment.region('home')
   const bucket = await deployment.output('home', 'EvidenceBucket')
   const chain = await readBucket(deployment.s3('home'), bucket, region)
-  const pin = await publicKey(region, await deployment.output('home', 'EvidenceKeyArn'))
+  const pin = await askKey(region, await deployment.output('home', 'EvidenceKeyArn'))
   const folder = join(ROOT, '.holdfast', 'evidence')
   // Another twin's records under the same names would break this one's chain.
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   for (const { name, text } of chain.files)
-    await writeFile(join(folder, name.slice(name.lastIndexOf('/') + 1)), text)
+    if (typeof text === 'string') await writeFile(join(folder, name.slice(name.lastIndexOf('/') + 1)), text)
   await writeFile(join(folder, 'key.pem'), pin)
   const records = recordsOf([chain])
   const newest = records.at(-1)
@@ -136,14 +135,5 @@ async function keepEvidence(
     evidence: verifyChain(chain.files, { pin, whole: true, chain: `${deployment.config.name}/${region}` }),
     report,
     folder,
-  }
-}
-
-async function publicKey(region: string, key: string): Promise<string> {
-  const kms = new KMSClient({ region })
-  try {
-    return await publicKeyOf(kms, key)
-  } finally {
-    kms.destroy()
   }
 }

@@ -21,4 +21,6 @@ export const METRICS = {
   restorableAge: 'RestorableAgeSeconds',
   /** Since the database was made: what was never proven is that old. */
   databaseAge: 'DatabaseAgeSeconds',
+  /** Objects among the evidence that are no records, and new. */
+  foreign: 'ForeignEvidence',
 } as const

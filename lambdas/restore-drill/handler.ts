@@ -42,6 +42,8 @@ function readSetting(): Setting {
     pollSeconds: number(ENV.pollSeconds),
     configDigest: text(ENV.configDigest),
     code: text(ENV.code),
+    // The SDK's own variables: whoever sets one does not talk to AWS, and the record says so.
+    where: Object.keys(process.env).some(name => /^AWS_ENDPOINT_URL/.test(name)) ? 'twin' : 'aws',
   }
 }
 

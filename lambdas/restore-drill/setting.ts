@@ -27,6 +27,8 @@ export type Setting = {
   readonly evidenceRetentionSeconds: number
   readonly pollSeconds: number
   readonly configDigest: string
+  /** Whether AWS answers, or something else at an address that was given. */
+  readonly where: 'aws' | 'twin'
   readonly code: string
 }
 

@@ -5,6 +5,7 @@ import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
 import { METRICS as REAPER } from '../../lambdas/reaper/names.ts'
 import { METRICS as DRILL } from '../../lambdas/restore-drill/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
+import { evidenceRows } from './evidence-rows.ts'
 import { type AlarmRow, lately, type Metric, metric, row, type Signal } from './row.ts'
 
 const HOUR = 3_600
@@ -13,7 +14,13 @@ const DAILY = 26
 
 /** Whether the database comes back: heartbeats, backups, drills, and those who look after them. */
 export function recoveryRows(config: EnvironmentConfig): AlarmRow[] {
-  return [...heartbeatRows(config), ...backupRows(config), ...drillRows(config), ...reaperRows(config)]
+  return [
+    ...heartbeatRows(config),
+    ...backupRows(config),
+    ...drillRows(config),
+    ...evidenceRows(config),
+    ...reaperRows(config),
+  ]
 }
 
 function heartbeatRows({ name }: EnvironmentConfig): AlarmRow[] {

@@ -29,7 +29,7 @@ test('a folder verifies offline with its key', async () => {
   const { code, said } = await holdfast('verify', folder, '--key', join(folder, 'key.pem'))
   expect(said).toContain('3 records hold')
   expect(said).toContain('the chain is whole from its first record')
-  expect(said).toContain('signed by the key you gave')
+  expect(said).toContain('signed by the key that was asked for')
   expect(code).toBe(0)
 })
 

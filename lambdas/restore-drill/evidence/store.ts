@@ -1,8 +1,17 @@
-import { GetObjectCommand, PutObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3'
-import { evidenceKey, evidencePrefix, reportKey, sequenceOf } from '../../runtime/evidence/key.ts'
-import { digestOf, type Evidence, parseSealed, type SealedEvidence } from '../../runtime/evidence/record.ts'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { evidenceKey, reportKey, sequenceOf } from '../../runtime/evidence/key.ts'
+import { publicKeyOf } from '../../runtime/evidence/public-key.ts'
+import { readChain } from '../../runtime/evidence/read.ts'
+import {
+  type Evidence,
+  LARGEST_RECORD,
+  type SealedEvidence,
+  type SteppedOver,
+} from '../../runtime/evidence/record.ts'
+import type { Head } from '../../runtime/evidence/walk.ts'
+import { Refusal } from '../../runtime/failure.ts'
 import { renderReport } from '../report/render.ts'
-import { summaryOf } from '../report/summary.ts'
+import { type Summary, summaryOf } from '../report/summary.ts'
 import type { Drill } from '../setting.ts'
 import { seal } from './seal.ts'
 
@@ -14,7 +23,10 @@ export type Written = {
 }
 
 /** A record that still wants its place in the chain. */
-export type Unplaced = Omit<Evidence, 'chain' | 'sequence' | 'previous'>
+export type Unplaced = Omit<
+  Evidence,
+  'chain' | 'sequence' | 'previous' | 'where' | 'signedBy' | 'steppedOver'
+>
 
 // Two drills that end together want the same place: the loser takes the next one.
 const TRIES = 8
@@ -23,72 +35,77 @@ const HISTORY = 29
 
 /**
  * Appends the record to the region's chain, locked, and its page beside it. A drill that is already in the chain
- * is not written again: the function may have been killed after the write.
+ * is not written again: the function may have been killed after the write. What lies among the records and is none
+ * is stepped over, and the new record names it.
  */
 export async function writeEvidence(drill: Drill, unplaced: Unplaced): Promise<Written> {
-  const { s3, kms } = drill.clients
-  const { evidenceBucket: bucket, evidenceKey: key, region, name } = drill.setting
+  const { kms } = drill.clients
+  const { evidenceBucket: bucket, evidenceKey: key, region, name, where } = drill.setting
+  const pin = await publicKeyOf(kms, key)
   for (let attempt = 1; ; attempt++) {
-    const keys = await chainKeys(s3, bucket, region)
-    const history = await readLast(s3, bucket, keys, HISTORY)
-    const mine = history.find(sealed => sealed.evidence.execution === unplaced.execution)
-    const before = history.at(-1)
-    if (before) refuseBrokenHead(before, keys.at(-1))
+    const { history, mine, head, steppedOver, sequence } = await readStanding(drill, unplaced.execution, pin)
     const sealed =
       mine ??
-      (await seal(kms, key, {
+      (await seal(kms, pin, {
         ...unplaced,
+        ...{ where, signedBy: key, steppedOver, sequence },
         chain: `${name}/${region}`,
-        sequence: (before?.evidence.sequence ?? 0) + 1,
-        previous: before?.sha256 ?? null,
+        previous: head?.sha256 ?? null,
       }))
     const at = evidenceKey(region, sealed.evidence.sequence)
-    if (mine === undefined && !(await putOnce(drill, at, `${JSON.stringify(sealed, null, 2)}\n`))) {
+    if (mine === undefined && !(await putOnce(drill, at, textOf(sealed)))) {
       if (attempt >= TRIES)
         throw new Error(`${TRIES} other drills took the places in ${bucket} before this one`)
       continue
     }
     const report = reportKey(region, sealed.evidence.sequence)
-    const page = renderReport(sealed, history.filter(other => other !== mine).map(summaryOf))
-    await putOnce(drill, report, page, 'text/html; charset=utf-8')
+    await putOnce(drill, report, renderReport(sealed, history), 'text/html; charset=utf-8')
     return { bucket, key: at, sha256: sealed.sha256, report }
   }
 }
 
-/** Building on a head that does not hold would hide the break under good links. */
-function refuseBrokenHead(head: SealedEvidence, key: string | undefined): void {
-  const named = key === undefined ? null : sequenceOf(key)
-  if (digestOf(head.evidence) === head.sha256 && named === head.evidence.sequence) return
-  throw new Error(`the head of the chain, ${key}, was altered: run holdfast evidence verify`)
+/** @throws Refusal `EvidenceTooLarge`: nobody would read such a record, its own writer included. */
+function textOf(sealed: SealedEvidence): string {
+  const text = `${JSON.stringify(sealed, null, 2)}\n`
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= LARGEST_RECORD) return text
+  throw new Refusal(
+    'EvidenceTooLarge',
+    `the record has ${bytes} bytes, ${LARGEST_RECORD} are read back; it steps over ${sealed.evidence.steppedOver?.length ?? 0} objects`,
+    'find out who fills the evidence bucket: docs/runbook.md, "Evidence"',
+  )
 }
 
-/** Keys of the chain's records in order. */
-async function chainKeys(s3: S3Client, bucket: string, region: string): Promise<string[]> {
-  const keys: string[] = []
-  for await (const page of paginateListObjectsV2(
-    { client: s3 },
-    { Bucket: bucket, Prefix: evidencePrefix(region) },
-  ))
-    for (const { Key } of page.Contents ?? [])
-      if (Key !== undefined && sequenceOf(Key) !== null) keys.push(Key)
-  return keys.sort()
+type Standing = {
+  /** The drills before, oldest first. */
+  readonly history: readonly Summary[]
+  /** This drill's own record, where an earlier try has written it. */
+  readonly mine: SealedEvidence | undefined
+  readonly head: Head | undefined
+  readonly steppedOver: SteppedOver[]
+  /** The first free place after the head. */
+  readonly sequence: number
 }
 
-/** The text of one object. */
-async function readObject(s3: S3Client, bucket: string, key: string): Promise<string> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
-  if (!Body) throw new Error(`s3://${bucket}/${key} has no body`)
-  return Body.transformToString()
-}
-
-async function readLast(
-  s3: S3Client,
-  bucket: string,
-  keys: readonly string[],
-  count: number,
-): Promise<SealedEvidence[]> {
-  const texts = await Promise.all(keys.slice(-count).map(key => readObject(s3, bucket, key)))
-  return texts.map(parseSealed)
+async function readStanding(drill: Drill, execution: string, pin: string): Promise<Standing> {
+  const { evidenceBucket: bucket, region, name } = drill.setting
+  const history: Summary[] = []
+  let mine: SealedEvidence | undefined
+  const { walk, objects } = await readChain(
+    drill.clients.s3,
+    { bucket, region, chain: `${name}/${region}`, pin },
+    (_, { sealed }, isRecord) => {
+      if (!isRecord || sealed === undefined) return
+      if (sealed.evidence.execution === execution) mine = sealed
+      else if (mine === undefined) history.push(summaryOf(sealed))
+      if (history.length > HISTORY) history.shift()
+    },
+  )
+  const head = walk.head()
+  const taken = new Set(objects.map(({ key }) => sequenceOf(key)))
+  let sequence = (head?.sequence ?? 0) + 1
+  while (taken.has(sequence)) sequence += 1
+  return { history, mine, head, steppedOver: walk.unnamed(), sequence }
 }
 
 /** False when somebody else's object has the key. */

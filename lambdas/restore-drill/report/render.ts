@@ -31,7 +31,7 @@ export function renderReport(sealed: SealedEvidence, history: readonly Summary[]
 <title>${escapeHtml(`${word}: ${environment} ${mode} #${evidence.sequence}`)}</title><style>${STYLE}</style></head><body><main>
 <header class="${verdict}"><p class="kicker">${escapeHtml(`Restore drill #${evidence.sequence} of ${environment}, ${mode}, ${sayTime(evidence.startedAt)}`)}</p>
 <h1><b>${word}</b>${escapeHtml(sentence)}</h1>
-<p class="meta">${escapeHtml(`Drill ${drill}, asked by ${request.requestedBy ?? 'nobody'}: restore ${sayTarget(request.target)}`)}</p>${renderStep(evidence)}${renderFirst(evidence, history)}</header>
+<p class="meta">${escapeHtml(`Drill ${drill}, asked by ${request.requestedBy ?? 'nobody'}: restore ${sayTarget(request.target)}`)}</p>${renderStep(evidence)}${renderFirst(evidence, history)}</header>${renderWhere(evidence)}
 ${renderWrong(evidence)}
 <section><h2>Objective and measured</h2>${renderBars(evidence)}</section>
 <section><h2>What took how long <small>clocks count from the decision to restore</small></h2>${renderTimeline(evidence)}</section>
@@ -43,6 +43,13 @@ ${renderWrong(evidence)}
 <footer>This page is drawn from the signed record and proves nothing by itself; the record does.</footer>
 </main></body></html>
 `
+}
+
+/** A page of a rehearsal looks like any other, and must not be taken for a proof of what runs in AWS. */
+function renderWhere({ where }: Evidence): string {
+  return where === 'twin'
+    ? '<p class="step"><b>Rehearsal</b> A twin answered this drill, not AWS: it proves the code, and nothing of the database in an account.</p>'
+    : ''
 }
 
 /** For a drill that did not pass: what the first refusal asks for. */

@@ -3,8 +3,14 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { Refusal } from '../failure.ts'
 
-/** The one format that this build writes and verifies. A change of meaning is a new name, never a new reading of this one. */
-export const FORMAT = 'holdfast-evidence-1'
+/** The format that this build writes. A change of meaning is a new name, never a new reading of this one. */
+export const FORMAT = 'holdfast-evidence-2'
+
+/** What earlier builds wrote, and this one verifies: it knew neither where it ran, nor its key, nor what it stepped over. */
+const FIRST_FORMAT = 'holdfast-evidence-1'
+
+/** Bytes of the largest object that is read as a record: whoever may write to the bucket may write five gigabytes. */
+export const LARGEST_RECORD = 16 * 1_048_576
 
 const check = z.looseObject({
   name: z.string(),
@@ -51,8 +57,21 @@ const call = z.strictObject({
   requestId: z.string(),
 })
 
+const steppedOver = z.strictObject({
+  /** The object's key. */
+  key: z.string(),
+  /** S3's id of the version that was looked at; `null` where S3 did not say one. */
+  version: z.string().nullable(),
+  /** Hex SHA-256 of its bytes; `null` where they could not be read. */
+  sha256: z.string().nullable(),
+  /** Bytes; `null` where S3 did not say. */
+  size: z.number().int().nullable(),
+  /** The verifier's word for it: `unreadable`, `wrong key`, `misplaced`, … */
+  why: z.string(),
+})
+
 const record = z.strictObject({
-  format: z.literal(FORMAT),
+  format: z.enum([FORMAT, FIRST_FORMAT]),
   /** Which chain: one a name and a writing region. */
   chain: z.string(),
   /** 1 for the first of its chain. */
@@ -85,10 +104,21 @@ const record = z.strictObject({
   stages: z.array(stage),
   tables: z.array(table),
   calls: z.array(call),
+  /** Whether AWS answered the drill, or a twin. Never in the first format. */
+  where: z.enum(['aws', 'twin']).optional(),
+  /** ARN of the key that signs. Never in the first format. */
+  signedBy: z.string().optional(),
+  /** What lies among the records and is none, and no record before has named. Never in the first format. */
+  steppedOver: z.array(steppedOver).optional(),
 })
 
+const LATER = ['where', 'signedBy', 'steppedOver'] as const
+
 const sealed = z.strictObject({
-  evidence: record,
+  evidence: record.refine(
+    evidence => LATER.every(key => (evidence[key] !== undefined) === (evidence.format === FORMAT)),
+    { message: `${LATER.join(', ')} belong to ${FORMAT}, each of them` },
+  ),
   sha256: z.string(),
   signature: z.strictObject({
     algorithm: z.literal('ECDSA_SHA_256'),
@@ -106,6 +136,8 @@ export type Evidence = z.output<typeof record>
 export type EvidenceStage = z.output<typeof stage>
 export type EvidenceTable = z.output<typeof table>
 export type EvidenceCall = z.output<typeof call>
+/** An object among the records that is none, as the next record names it. */
+export type SteppedOver = z.output<typeof steppedOver>
 
 /** A record with its hash and its signature: one file in the evidence bucket. */
 export type SealedEvidence = z.output<typeof sealed>

@@ -68,6 +68,19 @@ function onObject(which: 'evidence' | 'segment'): Attack[] {
         new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${Key}`, MetadataDirective: 'REPLACE' }),
       ),
     ),
+    on('add frozen, so that nobody reads it,', ({ s3 }, { [which]: { Bucket, Key } }) =>
+      s3.send(
+        new PutObjectCommand({
+          Bucket,
+          Key: `${Key}-frozen`,
+          Body: 'x',
+          IfNoneMatch: '*',
+          StorageClass: 'GLACIER',
+          ObjectLockMode: 'COMPLIANCE',
+          ObjectLockRetainUntilDate: new Date(Date.now() + 3_650 * 86_400_000),
+        }),
+      ),
+    ),
     on('add briefly locked', ({ s3 }, { [which]: { Bucket, Key } }) =>
       s3.send(
         new PutObjectCommand({

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   CreateDBInstanceCommand,
   type RDSClient,
@@ -5,7 +6,8 @@ import {
 } from '@aws-sdk/client-rds'
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-import { databaseAges, evidenceAges, segmentAge } from '../../../lambdas/freshness/ages.ts'
+import { databaseAges, segmentAge } from '../../../lambdas/freshness/ages.ts'
+import { evidenceAges } from '../../../lambdas/freshness/proofs.ts'
 import type { Ages } from '../../../lambdas/freshness/request.ts'
 import { evidenceKey } from '../../../lambdas/runtime/evidence/key.ts'
 import type { Evidence, SealedEvidence } from '../../../lambdas/runtime/evidence/record.ts'
@@ -65,15 +67,14 @@ afterAll(async () => {
 }, 60_000)
 
 /** Writes records into a region's chain as a drill seals them, in this order. */
-async function record(region: string, ...records: Partial<Evidence>[]) {
+async function record(region: string, ...records: Partial<Evidence>[]): Promise<SealedEvidence | undefined> {
+  let before: SealedEvidence | undefined
   for (const [index, over] of records.entries()) {
-    const sequence = index + 1
-    await put(
-      region,
-      sequence,
-      sealWith(keys, makeEvidence({ ...over, chain: `shop-prod/${region}`, sequence })),
-    )
+    const place = { chain: `shop-prod/${region}`, sequence: index + 1, previous: before?.sha256 ?? null }
+    before = sealWith(keys, makeEvidence({ ...over, ...place }))
+    await put(region, index + 1, before)
   }
+  return before
 }
 
 function put(region: string, sequence: number, sealed: SealedEvidence) {
@@ -86,7 +87,8 @@ function put(region: string, sequence: number, sealed: SealedEvidence) {
   )
 }
 
-const ages = () => evidenceAges(s3, { bucket, name: 'shop-prod' }, drilled, NOW)
+const pinOf = async () => keys.pem
+const ages = () => evidenceAges(s3, { bucket, name: 'shop-prod', pinOf }, drilled, NOW)
 const CONTROL = {
   request: { ...makeEvidence().request, negativeControl: 'missing-row' },
 }
@@ -95,6 +97,7 @@ test('what was never proven is as old as the epoch', async () => {
   expect(await ages()).toEqual({
     proofs: { 'bad-write': 1_795_356_300, 'region-loss': 1_795_356_300 },
     control: 1_795_356_300,
+    foreign: 0,
   })
 })
 
@@ -110,10 +113,67 @@ test('the newest passed drill of a mode is its proof, and each region answers fo
   expect((await ages()).proofs).toEqual({ 'bad-write': 2 * DAY, 'region-loss': 3 * DAY })
 })
 
-test("another environment's evidence proves nothing here", async () => {
-  const other = makeEvidence({ startedAt: '2026-11-22T14:00:00.000Z', chain: `shop-dev/${HOME}` })
-  await put(HOME, 1, sealWith(keys, other))
-  await expect(ages()).rejects.toThrow(`belongs to the chain shop-dev/${HOME}, not to shop-prod/${HOME}`)
+const LATE = '2026-11-22T14:00:00.000Z'
+const late = (over: Partial<Evidence>) =>
+  makeEvidence({ startedAt: LATE, chain: `shop-prod/${HOME}`, sequence: 2, ...over })
+
+test.each<[string, (before: SealedEvidence) => SealedEvidence]>([
+  [
+    "another environment's",
+    ({ sha256 }) => sealWith(keys, late({ chain: `shop-dev/${HOME}`, previous: sha256 })),
+  ],
+  ["another key's", ({ sha256 }) => sealWith(makeKeys(), late({ previous: sha256 }))],
+  ['one that follows nothing', () => sealWith(keys, late({ previous: 'f'.repeat(64) }))],
+  [
+    'one whose signature is of another',
+    before => ({ ...sealWith(keys, late({ previous: before.sha256 })), signature: before.signature }),
+  ],
+  ['an old one at a new place', before => before],
+  [
+    'one that was altered',
+    before => {
+      const sealed = sealWith(keys, late({ verdict: 'fail', previous: before.sha256 }))
+      return { ...sealed, evidence: { ...sealed.evidence, verdict: 'pass' } }
+    },
+  ],
+])('%s is no proof, is counted as foreign, and the proof before it still counts', async (_what, forge) => {
+  const before = await record(HOME, { startedAt: '2026-11-20T14:05:00.000Z' })
+  await put(HOME, 2, forge(before!))
+  expect(await ages()).toMatchObject({ proofs: { 'bad-write': 2 * DAY }, foreign: 1 })
+})
+
+test('a record that begins in the future proves nothing, and one of this minute is not younger than now', async () => {
+  const past = { startedAt: '2026-11-20T14:05:00.000Z' }
+  await record(HOME, past, { startedAt: '2026-11-22T14:11:00.000Z' })
+  expect((await ages()).proofs['bad-write']).toBe(2 * DAY)
+  bucket = `bucket-${++counter}`
+  await s3.send(new CreateBucketCommand({ Bucket: bucket }))
+  await record(HOME, past, { startedAt: '2026-11-22T14:06:00.000Z' })
+  expect((await ages()).proofs['bad-write']).toBe(0)
+})
+
+test('what no record names is foreign for ever, what one has named for a day', async () => {
+  const junk = { Bucket: bucket, Key: evidenceKey(HOME, 9_999_999_999), Body: 'x' }
+  bench.time.now = NOW - 3 * DAY * 1_000
+  await s3.send(new PutObjectCommand(junk))
+  expect((await ages()).foreign).toBe(1)
+  const key = junk.Key
+  const sha256 = createHash('sha256').update('x').digest('hex')
+  await record(HOME, { steppedOver: [{ key, version: null, sha256, size: 1, why: 'unreadable' }] })
+  expect((await ages()).foreign).toBe(0)
+})
+
+test('a region whose key does not answer leaves the other one its proofs', async () => {
+  await record(HOME, { startedAt: '2026-11-20T14:05:00.000Z' })
+  const gone = async (region: string) => {
+    if (region === STANDBY) throw new Error('lost')
+    return keys.pem
+  }
+  expect(await evidenceAges(s3, { bucket, name: 'shop-prod', pinOf: gone }, drilled, NOW)).toMatchObject({
+    proofs: { 'bad-write': 2 * DAY },
+    control: undefined,
+    failed: new Error('lost'),
+  })
 })
 
 test('a drill that failed or did not find out proves nothing: the one that passed before it counts', async () => {
@@ -135,15 +195,8 @@ test('a negative control counts as a control and never as a proof, whatever its 
   expect(await ages()).toEqual({
     proofs: { 'bad-write': 1_795_356_300, 'region-loss': 1_795_356_300 },
     control: DAY / 2,
+    foreign: 0,
   })
-})
-
-test('a record that was altered is an error that names it', async () => {
-  const sealed = sealWith(keys, makeEvidence({ verdict: 'fail' }))
-  await put(HOME, 1, { ...sealed, evidence: { ...sealed.evidence, verdict: 'pass' } })
-  await expect(ages()).rejects.toThrow(
-    `s3://${bucket}/evidence/us-east-1/0000000001.json was altered: its hash does not hold`,
-  )
 })
 
 test('the newest segment is what the archive is old by, and what is no segment does not count', async () => {
@@ -197,13 +250,14 @@ async function look(region: string, over: Record<string, string> = {}) {
 const named = (figures: readonly Record<string, unknown>[], name: string) =>
   figures.filter(line => name in line)
 
-test('nothing is published of proofs when a record was altered; the rest is, and the run fails', async () => {
-  const sealed = sealWith(keys, makeEvidence())
-  await put(HOME, 1, { ...sealed, sha256: 'f'.repeat(64) })
+test('nothing is published of proofs while the key does not answer; the rest is, and the run fails', async () => {
+  await put(HOME, 1, sealWith(keys, makeEvidence()))
+  // This twin has no KMS.
   const { outcome, figures } = await look(HOME, { SOURCE_INSTANCE: 'nobody' })
-  expect(outcome).toEqual({ error: expect.stringContaining('was altered: its hash does not hold') })
+  expect(outcome).toEqual({ error: expect.stringContaining('kms') })
   expect(named(figures, 'ProofAgeSeconds')).toEqual([])
   expect(named(figures, 'NegativeControlAgeSeconds')).toEqual([])
+  expect(named(figures, 'ForeignEvidence')).toEqual([])
   expect(named(figures, 'SegmentAgeSeconds')).toEqual([
     { Environment: 'shop-prod', Region: HOME, SegmentAgeSeconds: expect.any(Number) },
   ])

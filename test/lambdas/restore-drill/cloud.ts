@@ -13,6 +13,14 @@ import { listenerWith } from '../../support/wire.ts'
 
 type Made = Partial<DBInstance>
 
+type Stored = {
+  readonly objects: Map<string, Buffer>
+  /** Bytes that S3 lists, where they are not the object's. */
+  readonly sizes: Map<string, number>
+  /** The code with which S3 refuses to give an object out. */
+  readonly refusals: Map<string, string>
+}
+
 /** What a restored copy does, look by look: the last status stays. */
 export type Behaviour = {
   statuses: string[]
@@ -27,13 +35,14 @@ export type Behaviour = {
 export async function openCloud() {
   const instances = new Map<string, Made>()
   const objects = new Map<string, Buffer>()
+  const stored: Stored = { objects, sizes: new Map(), refusals: new Map() }
   const behaviour: Behaviour = { statuses: ['creating', 'available'], defaults: false, busy: 0 }
   const deleted: string[] = []
   const faults = createFaults()
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   instances.set('shop-prod', production())
   const listener = await listenerWith(
-    [rdsService(instances, behaviour, deleted), s3Service(objects), kmsService(keys)],
+    [rdsService(instances, behaviour, deleted), s3Service(stored), kmsService(keys)],
     { faults },
   )
   const config = { ...listener.config('us-east-1') }
@@ -44,7 +53,7 @@ export async function openCloud() {
   }
   return {
     instances,
-    objects,
+    ...stored,
     behaviour,
     deleted,
     faults,
@@ -77,6 +86,7 @@ export const SETTING: Setting = {
   pollSeconds: 1,
   configDigest: 'digest',
   code: '0.1.0',
+  where: 'twin',
 }
 
 function production(): Made {
@@ -178,17 +188,25 @@ function rdsService(instances: Map<string, Made>, behaviour: Behaviour, deleted:
   }
 }
 
-function s3Service(objects: Map<string, Buffer>): Service {
+function s3Service({ objects, sizes, refusals }: Stored): Service {
   return {
     name: 's3',
     schemas: s3,
     protocol: 'rest-xml',
     operations: {
       ListObjectsV2: operation(({ Prefix = '' }: { Prefix?: string }) => ({
-        Contents: [...objects.keys()].filter(key => key.startsWith(Prefix)).map(Key => ({ Key })),
+        Contents: [...objects]
+          .filter(([key]) => key.startsWith(Prefix))
+          .map(([Key, body]) => ({ Key, Size: sizes.get(Key) ?? body.length })),
         IsTruncated: false,
       })),
-      GetObject: operation(({ Key }: { Key: string }) => ({ Body: objects.get(Key) })),
+      GetObject: operation(({ Key }: { Key: string }) => {
+        const refusal = refusals.get(Key)
+        if (refusal !== undefined)
+          throw new WireError(refusal, 'The operation is not valid for this object', 403)
+        return { Body: objects.get(Key) }
+      }),
+      HeadObject: operation(() => ({ VersionId: 'v1' })),
       PutObject: operation(
         async ({ Key, Body, IfNoneMatch }: { Key: string; Body: unknown; IfNoneMatch?: string }) => {
           if (IfNoneMatch === '*' && objects.has(Key))

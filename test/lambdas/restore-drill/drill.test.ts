@@ -2,8 +2,10 @@ import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import type { ExamineAnswer } from '../../../lambdas/examine/request.ts'
 import { METRICS } from '../../../lambdas/restore-drill/names.ts'
+import { parseSealed } from '../../../lambdas/runtime/evidence/record.ts'
 import { verifyChain } from '../../../lambdas/runtime/evidence/verify.ts'
 import type { Check } from '../../../lambdas/runtime/verdict.ts'
+import { makeEvidence, makeKeys, sealWith } from '../runtime/evidence/chain.ts'
 import { type Cloud, openCloud, SETTING } from './cloud.ts'
 import { examination, GOOD, MARK, TABLE } from './examination.ts'
 import { drillIn, verdicts } from './running.ts'
@@ -504,11 +506,96 @@ test('on a replica no sentinel is committed: a moment ahead is refused before an
   expect(verdicts(result)).toMatchObject({ canaries: 'unknown', restore: 'skipped' })
 })
 
-test('no evidence is chained to a head that was altered', async () => {
+const PLACE = (sequence: number) => `evidence/us-east-1/${String(sequence).padStart(10, '0')}.json`
+const sequences = () =>
+  [...cloud.objects.keys()]
+    .filter(key => key.startsWith('reports/'))
+    .map(key => Number(/(\d+)\.html$/.exec(key)?.[1]))
+
+/** The records that drills wrote, and what the newest says of the rest. */
+function chained() {
+  const files = [...cloud.objects]
+    .filter(([key]) => key.startsWith('evidence/') && !cloud.refusals.has(key) && !cloud.sizes.has(key))
+    .map(([name, text]) => ({ name, text: text.toString() }))
+  return verifyChain(files, { whole: true })
+}
+
+test.each<[string, (key: string) => void, string]>([
+  ['is no record', key => cloud.objects.set(key, Buffer.from('{}')), 'unreadable'],
+  [
+    'has five gigabytes',
+    key => cloud.objects.set(key, Buffer.from('')) && cloud.sizes.set(key, 5 * 2 ** 30),
+    'too large',
+  ],
+  [
+    'must be thawed first',
+    key => cloud.objects.set(key, Buffer.from('')) && cloud.refusals.set(key, 'InvalidObjectState'),
+    'unreadable',
+  ],
+  [
+    'is encrypted with a key of its own',
+    key => cloud.objects.set(key, Buffer.from('')) && cloud.refusals.set(key, 'InvalidRequest'),
+    'unreadable',
+  ],
+  ['is an old record', key => cloud.objects.set(key, cloud.objects.get(PLACE(1))!), 'misplaced'],
+  [
+    'another key has signed',
+    key =>
+      cloud.objects.set(
+        key,
+        Buffer.from(JSON.stringify(sealWith(makeKeys(), makeEvidence({ sequence: 2 })))),
+      ),
+    'wrong key',
+  ],
+])(
+  'an object at the next place that %s does not stop the chain, and the next record names it',
+  async (_what, lay, why) => {
+    await drillIn(cloud)
+    lay(PLACE(2))
+    const { result } = await drillIn(cloud)
+    expect(result.verdict).toBe('pass')
+    const { evidence } = parseSealed(cloud.objects.get(PLACE(3))!.toString())
+    expect(evidence.steppedOver).toMatchObject([{ key: PLACE(2), why }])
+    expect(chained()).toMatchObject({
+      verdict: 'pass',
+      complete: true,
+      steppedOver: [{ name: PLACE(2), by: 3 }],
+    })
+    await drillIn(cloud)
+    expect(parseSealed(cloud.objects.get(PLACE(4))!.toString()).evidence.steppedOver).toEqual([])
+  },
+)
+
+test('an object far ahead, and a thousand at the next places, cost one drill their names', async () => {
   await drillIn(cloud)
-  const [key, text] = [...cloud.objects].find(([name]) => name.startsWith('evidence/'))!
-  cloud.objects.set(key, Buffer.from(text.toString().replace('"rpoSeconds": 0.7', '"rpoSeconds": 0.1')))
+  for (let place = 2; place <= 1_001; place++) cloud.objects.set(PLACE(place), Buffer.from(`${place}`))
+  cloud.objects.set(PLACE(9_999_999_999), Buffer.from('{}'))
+  await drillIn(cloud)
+  await drillIn(cloud)
+  expect(sequences()).toEqual([1, 1_002, 1_003])
+  expect(parseSealed(cloud.objects.get(PLACE(1_002))!.toString()).evidence.steppedOver).toHaveLength(1_001)
+  expect(chained()).toMatchObject({ verdict: 'pass', steppedOver: { length: 1_001 } })
+}, 120_000)
+
+// Naive: stepping over whatever cannot be read. Who may not read the bucket would begin a chain of his own.
+test('who may not read the records writes none beside them', async () => {
+  await drillIn(cloud)
+  cloud.refusals.set(PLACE(1), 'AccessDenied')
   const { result } = await drillIn(cloud)
   expect(result.verdict).toBe('unknown')
-  expect(result.sentence).toContain('was altered: run holdfast evidence verify')
+  expect(result.evidence).toBeNull()
+  expect(sequences()).toEqual([1])
+})
+
+test('a record that was altered is stepped over with its name, never built upon', async () => {
+  await drillIn(cloud)
+  const text = cloud.objects.get(PLACE(1))!.toString()
+  cloud.objects.set(PLACE(1), Buffer.from(text.replace('"rpoSeconds": 0.7', '"rpoSeconds": 0.1')))
+  const { result } = await drillIn(cloud)
+  expect(result.verdict).toBe('pass')
+  const { evidence } = parseSealed(cloud.objects.get(PLACE(2))!.toString())
+  expect(evidence).toMatchObject({ previous: null, steppedOver: [{ key: PLACE(1), why: 'altered' }] })
+  // With the record as it was first written, which the lock keeps, the one that stepped over it does not hold.
+  cloud.objects.set(PLACE(1), Buffer.from(text))
+  expect(chained()).toMatchObject({ verdict: 'fail', broken: { sequence: 2 } })
 })

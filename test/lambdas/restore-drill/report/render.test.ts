@@ -173,3 +173,9 @@ test('a control that was noticed is no proof of the backup, and says that the da
   expect(page).toContain('What the drill noticed')
   expect(page).not.toContain('Last proven')
 })
+
+test('a rehearsal says that no account was asked, and a drill in AWS does not', () => {
+  const page = (where: 'aws' | 'twin') => renderReport(sealWith(keys, makeEvidence({ where })), [])
+  expect(page('twin')).toContain('A twin answered this drill, not AWS')
+  expect(page('aws')).not.toContain('A twin answered this drill')
+})

@@ -18,7 +18,10 @@ export function makeKeys(): Keys {
 /** A small whole record. */
 export function makeEvidence(over: Partial<Evidence> = {}): Evidence {
   return {
-    format: 'holdfast-evidence-1',
+    format: 'holdfast-evidence-2',
+    where: 'aws',
+    signedBy: 'arn:aws:kms:us-east-1:111111111111:key/test',
+    steppedOver: [],
     chain: 'shop-prod/us-east-1',
     sequence: 1,
     previous: null,
