@@ -184,6 +184,8 @@ async function connectTo(socket: string, port: number, database: string): Promis
     port,
     database,
     user: SUPERUSER,
+    // What a database's owner has put on a login, or on a statement, would run as us.
+    options: '-c event_triggers=off',
     connectionTimeoutMillis: 15_000,
   })
   // A server that dies closes idle connections: the next query on them reports it.

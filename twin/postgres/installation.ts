@@ -55,21 +55,38 @@ const ALLOWED = [
 
 /**
  * Appended to every script of these extensions: what the script made belongs to rdsadmin, and rds_superuser may
- * use it and hand it on, which is how a master user on RDS grants amcheck to an examiner.
+ * use it and hand it on, which is how a master user on RDS grants amcheck to an examiner. It runs as a superuser where
+ * the schema that the user chose is on the path, so that every name and operator says where it is. What connects
+ * without a password stays rdsadmin's: the server trusts its own socket.
  */
 const HAND_OVER = `
 do $hand_over$
-declare routine regprocedure;
+declare routine pg_catalog.regprocedure;
 begin
   for routine in
-    select d.objid::regprocedure from pg_catalog.pg_depend d
-    where d.classid = 'pg_catalog.pg_proc'::regclass and d.deptype = 'e'
-      and d.refobjid = (select oid from pg_catalog.pg_extension where extname = 'EXTENSION')
+    select p.oid::pg_catalog.regprocedure
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_extension e on e.oid operator(pg_catalog.=) d.refobjid
+    join pg_catalog.pg_proc p on p.oid operator(pg_catalog.=) d.objid
+    where d.classid operator(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid
+      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog."char"
+      and e.extname operator(pg_catalog.=) 'EXTENSION'::pg_catalog.name
+      and p.proname operator(pg_catalog.<>) 'dblink_connect_u'::pg_catalog.name
   loop
     execute pg_catalog.format('grant execute on routine %s to rds_superuser with grant option', routine);
   end loop;
 end $hand_over$;
 `
+
+/**
+ * Around every script of every extension: it runs as a superuser, and PostgreSQL takes for granted that only
+ * superusers have event triggers to see it. Those of rds_superuser see the statement that runs the script. A script's
+ * own SET LOCAL lasts as long as the transaction, so that the end of the script takes it back.
+ */
+const UNSEEN = {
+  from: 'set local event_triggers = off;\n',
+  to: '\nset local event_triggers = on;\n',
+}
 
 const LAYOUT = 'layout 2'
 
@@ -109,7 +126,7 @@ export function installation(version: Version): Installation {
   const source = packageFolder(version)
   const release = releaseOf(source)
   const fingerprint = createHash('sha256')
-    .update(`${LAYOUT} ${source} ${release} ${ALLOWED.join()} ${HAND_OVER}`)
+    .update(`${LAYOUT} ${source} ${release} ${ALLOWED.join()} ${HAND_OVER} ${JSON.stringify(UNSEEN)}`)
     .digest('hex')
     .slice(0, 12)
   const home = join(tmpdir(), `holdfast-postgres-${process.getuid?.() ?? 0}`, `${version}-${fingerprint}`)
@@ -147,6 +164,10 @@ function lay(native: string, home: string): void {
   for (const program of readdirSync(join(next, 'bin'))) chmodSync(join(next, 'bin', program), 0o755)
   const extensions = join(next, 'share', 'postgresql', 'extension')
   for (const name of ALLOWED) allow(extensions, name)
+  for (const script of readdirSync(extensions).filter(name => name.endsWith('.sql'))) {
+    const file = join(extensions, script)
+    writeFileSync(file, UNSEEN.from + readFileSync(file, 'utf8') + UNSEEN.to)
+  }
   try {
     renameSync(next, home)
   } catch (error) {

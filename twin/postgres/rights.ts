@@ -64,7 +64,7 @@ begin
     raise exception 'permission denied to change event triggers' using errcode = 'insufficient_privilege',
       hint = 'Must be a member of rds_superuser.';
   end if;
-  if statement !~* '^\\s*(create|alter|drop|comment\\s+on)\\s+event\\s+trigger\\s' or pg_catalog.strpos(statement, ';') > 0 then
+  if statement operator(pg_catalog.!~*) '^\\s*(create|alter|drop|comment\\s+on)\\s+event\\s+trigger\\s' or pg_catalog.strpos(statement, ';') operator(pg_catalog.>) 0 then
     raise exception 'not a statement about an event trigger' using errcode = 'insufficient_privilege';
   end if;
   execute statement;
