@@ -42,13 +42,13 @@ order by 1`
 
 /** People and programs other than this examination and the service's own. */
 const STRANGERS = `
-select a.usename as name, a.application_name as application, count(*)::pg_catalog.int4 as sessions
+select a.usename as name, count(*)::pg_catalog.int4 as sessions
 from pg_catalog.pg_stat_activity a
 where a.backend_type = 'client backend'
   and a.pid <> pg_catalog.pg_backend_pid()
   and a.usename not in ('rdsadmin', 'holdfast_examine')
-group by 1, 2
-order by 1, 2`
+group by 1
+order by 1`
 
 /**
  * Stops what the restored database would do by itself and asks whether anything is left. Changes something only on a
@@ -148,12 +148,12 @@ const inert = (rows: { name: string }[], what: string, why: string): Judged =>
         detail: `${rows.length} ${what} stay idle, since ${why}: ${several(rows.map(row => row.name))}`,
       }
 
-const judgeStrangers = (rows: { name: string; application: string; sessions: number }[]): Judged =>
+const judgeStrangers = (rows: { name: string; sessions: number }[]): Judged =>
   rows.length === 0
     ? { verdict: 'pass', detail: 'nobody else is connected' }
     : {
         verdict: 'fail',
-        detail: `others are connected: ${several(rows.map(row => `${row.name} (${row.application || 'unnamed'}, ${row.sessions})`))}`,
+        detail: `others are connected: ${several(rows.map(row => `${row.name} (${row.sessions})`))}`,
       }
 
 async function cron(client: pg.Client): Promise<Check> {
