@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { Refusal, sentence } from '../runtime/failure.ts'
+import { shapeOf } from '../runtime/statement-shape.ts'
 import { type Recorded, RIGHTS } from './schema-change.ts'
 import { notApplied } from './sender.ts'
 import { quote } from './statement.ts'
@@ -118,7 +119,7 @@ async function computedBy(
      where t.relid is not null`,
     [names],
   )
-  return rows.map(({ table }) => ({ table: Number(table), statement: text.slice(0, 100) }))
+  return rows.map(({ table }) => ({ table: Number(table), statement: shapeOf(text).slice(0, 100) }))
 }
 
 function refused(text: string, cause: unknown): Refusal {
@@ -126,7 +127,7 @@ function refused(text: string, cause: unknown): Refusal {
   if (typeof code === 'string' && code.startsWith(INTEGRITY)) return notApplied(text, cause)
   return new Refusal(
     'NotRepeated',
-    `a change of the schema could not be repeated on the copy: ${text.slice(0, 300)}`,
+    `a change of the schema could not be repeated on the copy: ${shapeOf(text).slice(0, 300)}`,
     'roll forward to just before it, or take a base backup after it',
     { cause },
   )

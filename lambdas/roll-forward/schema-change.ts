@@ -1,4 +1,5 @@
 import { Refusal } from '../runtime/failure.ts'
+import { shapeOf } from '../runtime/statement-shape.ts'
 import { splitStatements } from './split.ts'
 
 /** The message that the database's event trigger writes for each schema change; see sql/migrations/0102. */
@@ -59,8 +60,9 @@ export class SchemaChanges {
     if (NEVER.includes(recorded.tag))
       return { kind: 'withheld', reason: `${recorded.tag} would make the copy reach for another database` }
     const text = nestedText(recorded.stack) ?? recorded.query
+    // What the server said when it recorded this may quote rows: only that it failed is told.
     if (recorded.error !== undefined || text === undefined)
-      throw unclear(recorded, recorded.error ?? 'its text was not recorded')
+      throw unclear(recorded, 'its text was not recorded')
     const statements = lasting(splitStatements(text))
     const at = recorded.statementAt ?? ''
     if (text !== this.#text || at !== this.#at) this.#next = 0
@@ -69,7 +71,8 @@ export class SchemaChanges {
     const index = findNext(statements, recorded, this.#next)
     const found = statements[index]
     if (found === undefined && statements.some(runsExtension)) return { kind: 'brought' }
-    if (found === undefined) throw unclear(recorded, `no statement of "${text.slice(0, 200)}" is one`)
+    if (found === undefined)
+      throw unclear(recorded, `no statement of "${shapeOf(text).slice(0, 200)}" is one`)
     this.#next = index + 1
     return { kind: 'run', text: withoutConcurrently(found) }
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
+import { shapeOf } from '../runtime/statement-shape.ts'
 import type { Group, Pending } from './pending.ts'
 import { type Statement, statementOf, tableName, triggersOff, triggersOn } from './statement.ts'
 import type { Table } from './table.ts'
@@ -161,7 +162,7 @@ function rowMissing(table: Table, group: Group, found: string): Refusal {
 export function notApplied(text: string, cause: unknown): Refusal {
   return new Refusal(
     'NotApplied',
-    `the copy refused a change of the primary: ${text.slice(0, 300)}`,
+    `the copy refused a change of the primary: ${shapeOf(text).slice(0, 300)}`,
     'the reason is PostgreSQL’s own, above; a change that the archive does not hold came before it',
     { cause },
   )

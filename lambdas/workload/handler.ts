@@ -28,7 +28,7 @@ async function watchForAMinute(event?: { readonly seconds?: number }): Promise<W
       event?.seconds === undefined ? INTERVAL : Math.min(INTERVAL, Math.max(0, event.seconds * 1_000))
     const workload = await watchWorkload(client, () => sleep(pause))
     publish({ Instance: instance }, metrics(workload))
-    // The text is what pg_stat_statements made of it: constants are gone, no row is in the log.
+    // Only the shape of a statement: no row is in the log.
     for (const statement of workload.top) log(JSON.stringify({ instance, ...statement }))
     return workload
   } finally {

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { shapeOf } from '../runtime/statement-shape.ts'
 import { between, meanOf, quantile } from './latency.ts'
 import { readState, takeReading } from './reading.ts'
 import type { Workload } from './request.ts'
@@ -27,6 +28,11 @@ export async function watchWorkload(client: Client, pause: () => Promise<unknown
     p95: quantile(statements, 0.95),
     p99: quantile(statements, 0.99),
     rollbackPercent: ended === 0 ? 0 : (100 * undone) / ended,
-    top: costly.map(({ query, calls, mean }) => ({ query, calls, totalMs: calls * mean, meanMs: mean })),
+    top: costly.map(({ query, calls, mean }) => ({
+      query: shapeOf(query),
+      calls,
+      totalMs: calls * mean,
+      meanMs: mean,
+    })),
   }
 }
