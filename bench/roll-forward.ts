@@ -73,11 +73,12 @@ async function main(): Promise<void> {
       })
       await writer.connect()
       const client = await copy.connect('holdfast_roll_forward')
+      const schema = await copy.connect('holdfast_schema')
       const key = (await archive.segments())[0]?.key ?? ''
       const { snapshot, lsn } = wanted
       const began = performance.now()
       const answer = await rollForward({
-        ...{ client, writer, archive: archive.destination },
+        ...{ client, writer, schema, archive: archive.destination },
         request: {
           ...{ task: 'apply', copy: copy.endpoint, boundary: { ...boundary, exact: true } },
           systemIdentifier: placeOf(key)?.systemIdentifier ?? '',
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
       }
       await client.end()
       await writer.end()
+      await schema.end()
       await lab.stopCopies()
     }
   } finally {

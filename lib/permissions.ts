@@ -7,7 +7,7 @@ import { ASSERT_USER, USER as EXAMINE } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
-import { READER, USER as ROLL_FORWARD } from '../lambdas/roll-forward/names.ts'
+import { READER, USER as ROLL_FORWARD, SCHEMA_USER } from '../lambdas/roll-forward/names.ts'
 import { USER as WORKLOAD } from '../lambdas/workload/names.ts'
 import {
   bucketArn,
@@ -58,13 +58,14 @@ export function archiveVerificationMay(place: Place, keyArn: string): iam.Policy
   return readSegments(place, keyArn)
 }
 
-/** `roll-forward` reads the archive, writes to copies as its own user and reads production and copies as the examiner. */
+/** `roll-forward` reads the archive, writes to copies as its own two users and reads production and copies as the examiner. */
 export function rollForwardMay(place: Place, keyArn: string): iam.PolicyStatement[] {
   return [
     ...readSegments(place, keyArn),
     enterCopies(place, READER),
     enterProduction(place, READER),
     ...enterCopiesOnly(place, ROLL_FORWARD),
+    ...enterCopiesOnly(place, SCHEMA_USER),
   ]
 }
 

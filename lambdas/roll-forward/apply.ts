@@ -8,22 +8,29 @@ import { Batch } from './batch.ts'
 import { BoundaryFinder } from './boundary.ts'
 import { segmentsFrom, segmentsUntil } from './history.ts'
 import { clearTheWay, isLocked, type Prepared, readPrepared, rollBackPrepared } from './prepared.ts'
-import { type Progress, prepareProgress } from './progress.ts'
+import { loadState, type Progress, type SchemaProgress } from './progress.ts'
 import type { ApplyRequest, Target } from './request.ts'
+import { SchemaSession } from './schema-session.ts'
 import { setSequences } from './sequences.ts'
 import { fullXid, isVisible, parseSnapshot, type Snapshot } from './xid.ts'
 
 export type ApplyOptions = {
-  /** Two connections to the copy as the roll-forward; `writer` pipelines. Both are the caller's to end. */
+  /** Two connections to the copy as the writer of rows; `writer` pipelines. All are the caller's to end. */
   readonly client: pg.Client
   readonly writer: pg.Client
+  /** One as the login that changes the schema. */
+  readonly schema: pg.Client
   readonly archive: Archive
   readonly request: Pick<ApplyRequest, 'systemIdentifier' | 'boundary' | 'target'>
   /** Milliseconds after which no new transaction is begun. */
   readonly limit: number
 }
 
-export type Applied = { readonly done: boolean; readonly progress: Progress }
+export type Applied = {
+  readonly done: boolean
+  readonly progress: Progress
+  readonly schema: SchemaProgress
+}
 
 /**
  * Applies every archived transaction that the copy has not, once each and in commit order, and remembers in the copy
@@ -35,14 +42,18 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
   const cut = await readCut(client)
   await mustBeCopy(client)
   const target = limitsOf(request.target)
+  const schema = await SchemaSession.open(options.schema)
   await prepareSession(client)
   await prepareSession(options.writer)
-  const progress = await prepareProgress(client)
+  const progress = await loadState(client, 'progress')
   const finder = await BoundaryFinder.open(client, request.boundary, cut.lsn)
-  const batch = new Batch(options.writer, progress)
+  const batch = new Batch(options.writer, schema, progress)
   const prepared = await readPrepared(client)
   // What is in the way is there for good: waiting longer helps nobody.
-  if (prepared.size > 0) await options.writer.query("set lock_timeout = '2s'")
+  if (prepared.size > 0) {
+    await options.writer.query("set lock_timeout = '2s'")
+    schema.waitBriefly()
+  }
   const stretch = {
     systemIdentifier: request.systemIdentifier,
     timeline: cut.timeline,
@@ -53,25 +64,26 @@ export async function applyTail(options: ApplyOptions): Promise<Applied> {
     target.lsn === undefined ? segmentsFrom(archive, stretch) : segmentsUntil(archive, stretch, target.lsn)
   for await (const stored of segments) {
     last = stored
-    const decide = { client, finder, target, prepared }
+    const decide = { schema, finder, target, prepared }
     const hasTime = () => performance.now() - began < options.limit
     try {
       const done = await applySegment(archive, stored, batch, decide, hasTime)
       // Before the next one may have to be waited for.
       await batch.save()
-      if (!done) return { done: false, progress: batch.progress }
+      if (!done) return { done: false, progress: batch.progress, schema: schema.progress }
     } catch (error) {
       if (!isLocked(error)) throw error
       await batch.discard()
-      throw await clearTheWay(client, prepared.values(), error)
+      throw await clearTheWay(schema, prepared.values(), error)
     }
   }
   if (last !== undefined) await setSequences(client, last.header.sequences)
-  return { done: true, progress: batch.progress }
+  await schema.close()
+  return { done: true, progress: batch.progress, schema: schema.progress }
 }
 
 type Decide = {
-  readonly client: pg.Client
+  readonly schema: SchemaSession
   readonly finder: BoundaryFinder
   readonly target: Limits
   readonly prepared: Map<number, Prepared>
@@ -99,10 +111,12 @@ async function applySegment(
       if (fate === 'apply' && batch.hasMoved && !hasTime()) return false
       if (fate === 'apply') {
         const prepared = decide.prepared.get(transaction.xid)
-        if (prepared !== undefined) await rollBackPrepared(decide.client, prepared)
+        if (prepared !== undefined) await rollBackPrepared(decide.schema, prepared)
         decide.prepared.delete(transaction.xid)
-        await batch.begin()
+        await batch.begin(transaction.commit)
       }
+    } else if (placed.commit === null) {
+      if (change.kind === 'message' && !batch.hasSeen(placed.lsn)) batch.noteMessage()
     } else if (fate === 'apply' && change.kind !== 'commit') await batch.apply(placed)
     else if (fate === 'apply') await batch.commit(placed)
   }

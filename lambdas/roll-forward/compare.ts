@@ -69,12 +69,12 @@ async function readComputed(
   client: pg.Client,
 ): Promise<readonly { readonly table: string; readonly reason: string }[]> {
   const { rows } = await client.query(
-    "select pg_catalog.to_regclass('holdfast_roll_forward.progress') as known",
+    "select pg_catalog.to_regclass('holdfast_roll_forward.schema_progress') as known",
   )
   if (rows[0].known === null) return []
   const found = await client.query(
     `select pg_catalog.format('%I.%I', n.nspname, c.relname) as table, t.statement
-     from holdfast_roll_forward.progress p
+     from holdfast_roll_forward.schema_progress p
      cross join pg_catalog.jsonb_to_recordset(p.state->'computed') as t ("table" oid, statement text)
      join pg_catalog.pg_class c on c.oid = t.table
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,

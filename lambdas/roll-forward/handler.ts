@@ -9,7 +9,7 @@ import { refuseForeignCopy } from '../runtime/whereabouts.ts'
 import { compareWith } from './compare.ts'
 import { fingerprint } from './fingerprint.ts'
 import { measureLoss } from './loss.ts'
-import { ENV, METRICS, READER, USER } from './names.ts'
+import { ENV, METRICS, READER, SCHEMA_USER, USER } from './names.ts'
 import {
   type ApplyAnswer,
   type ApplyRequest,
@@ -38,7 +38,9 @@ async function apply(archive: Archive, request: ApplyRequest): Promise<ApplyAnsw
   const copy = copyOf(request.copy)
   const began = performance.now()
   const answer = await withClient(copy, USER, {}, client =>
-    withClient(copy, USER, { pipeline: true }, writer => rollForward({ client, writer, archive, request })),
+    withClient(copy, USER, { pipeline: true }, writer =>
+      withClient(copy, SCHEMA_USER, {}, schema => rollForward({ client, writer, schema, archive, request })),
+    ),
   )
   const seconds = (performance.now() - began) / 1_000
   publish({ Instance: text(ENV.instance) }, [

@@ -10,10 +10,13 @@ export const ENV = {
 } as const
 
 /**
- * The database user that writes to a restored copy. It exists on the primary because a copy is physical; the
+ * The database user that writes rows to a restored copy. It exists on the primary because a copy is physical; the
  * stack denies `rds-db:connect` as this user to the primary's resource id and gives it no network path there.
  */
 export const USER = 'holdfast_roll_forward'
+
+/** The user that repeats changes of the schema on a restored copy, kept out of the primary in the same ways. */
+export const SCHEMA_USER = 'holdfast_schema'
 
 /** The user that reads the primary for the comparison; the stack's rds-db:connect names it too. */
 export const READER = 'holdfast_examine'

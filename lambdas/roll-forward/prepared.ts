@@ -1,6 +1,6 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { Refusal, Transient } from '../runtime/failure.ts'
-import { quote } from './statement.ts'
+import type { SchemaSession } from './schema-session.ts'
 
 /** SQLSTATE of a lock that was not had in time. */
 const LOCK_NOT_AVAILABLE = '55P03'
@@ -21,11 +21,11 @@ export async function readPrepared(client: pg.Client): Promise<Map<number, Prepa
  * Takes a prepared transaction back, with its locks. What it did comes with the tail if it was committed.
  * @throws Refusal `PreparedStands` when its owner's rights cannot be had
  */
-export async function rollBackPrepared(client: pg.Client, { gid, owner }: Prepared): Promise<void> {
+export async function rollBackPrepared(schema: SchemaSession, { gid, owner }: Prepared): Promise<void> {
   try {
-    await client.query("select holdfast.make_roles_on_copy('[]', $1)", [owner])
-    await client.query(`set role ${quote(owner)}`)
-    await client.query(`rollback prepared '${gid.replaceAll("'", "''")}'`)
+    await schema.asRole(owner, async client => {
+      await client.query(`rollback prepared ${pg.escapeLiteral(gid)}`)
+    })
   } catch (cause) {
     throw new Refusal(
       'PreparedStands',
@@ -33,8 +33,6 @@ export async function rollBackPrepared(client: pg.Client, { gid, owner }: Prepar
       `as ${owner}, say on the copy: rollback prepared '${gid}'; then roll forward again`,
       { cause },
     )
-  } finally {
-    await client.query('reset role')
   }
 }
 
@@ -51,13 +49,13 @@ export function isLocked(error: unknown): boolean {
  * @returns the error to throw: the tail goes on at the next call
  */
 export async function clearTheWay(
-  client: pg.Client,
+  schema: SchemaSession,
   prepared: Iterable<Prepared>,
   cause: unknown,
 ): Promise<Transient> {
   const names: string[] = []
   for (const each of prepared) {
-    await rollBackPrepared(client, each)
+    await rollBackPrepared(schema, each)
     names.push(each.gid)
   }
   const whose =

@@ -3,16 +3,16 @@ import { Refusal, sentence } from '../runtime/failure.ts'
 import { formatLsn } from '../runtime/segment/lsn.ts'
 import type { Archive } from '../runtime/segment/store.ts'
 import type { Check } from '../runtime/verdict.ts'
-import { applyTail } from './apply.ts'
-import type { Progress } from './progress.ts'
+import { type Applied, applyTail } from './apply.ts'
 import type { ApplyAnswer, ApplyRequest } from './request.ts'
 
 /** Refusals that say that copy and archive do not fit: the drill failed. Any other one left the question open. */
-const FAILURES = ['RowMissing', 'NotApplied', 'NotAPrefix']
+const FAILURES = ['RowMissing', 'NotApplied', 'NotAPrefix', 'ForeignWrites']
 
 export type RollForwardOptions = {
   readonly client: pg.Client
   readonly writer: pg.Client
+  readonly schema: pg.Client
   readonly archive: Archive
   readonly request: ApplyRequest
 }
@@ -21,8 +21,8 @@ export type RollForwardOptions = {
 export async function rollForward(options: RollForwardOptions): Promise<ApplyAnswer> {
   const limit = (options.request.seconds ?? 600) * 1_000
   try {
-    const { done, progress } = await applyTail({ ...options, limit })
-    return answerOf(done, progress, done ? checksOf(progress) : [])
+    const applied = await applyTail({ ...options, limit })
+    return answerOf(applied.done, applied, applied.done ? checksOf(applied) : [])
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     const verdict = FAILURES.includes(error.name) ? 'fail' : 'unknown'
@@ -30,14 +30,15 @@ export async function rollForward(options: RollForwardOptions): Promise<ApplyAns
   }
 }
 
-function answerOf(done: boolean, progress: Progress | undefined, checks: Check[]): ApplyAnswer {
+function answerOf(done: boolean, applied: Applied | undefined, checks: Check[]): ApplyAnswer {
+  const progress = applied?.progress
   const lsn = (position: bigint | null | undefined) => (position == null ? null : formatLsn(position))
   return {
     done,
     checks,
     transactions: progress?.transactions ?? 0,
     rows: progress?.rows ?? 0,
-    schemaChanges: progress?.schemaChanges ?? 0,
+    schemaChanges: applied?.schema.schemaChanges ?? 0,
     boundaryLsn: lsn(progress?.boundary),
     boundaryAt: progress?.boundaryAt ?? null,
     appliedLsn: lsn(progress?.applied),
@@ -45,8 +46,9 @@ function answerOf(done: boolean, progress: Progress | undefined, checks: Check[]
   }
 }
 
-function checksOf(progress: Progress): Check[] {
-  const { transactions, rows, schemaChanges, leftOut, withheld, roles } = progress
+function checksOf({ progress, schema }: Applied): Check[] {
+  const { transactions, rows, messages } = progress
+  const { schemaChanges, leftOut, withheld, roles } = schema
   const checks: Check[] = [
     {
       name: 'roll-forward.applied',
@@ -54,6 +56,12 @@ function checksOf(progress: Progress): Check[] {
       detail: `${transactions} transactions with ${rows} row changes and ${schemaChanges} schema changes were applied once each, in commit order`,
     },
   ]
+  if (messages > 0)
+    checks.push({
+      name: 'roll-forward.messages',
+      verdict: 'explained',
+      detail: `${messages} logical messages of others were passed over: anybody may write one, and none is believed`,
+    })
   if (roles.length > 0)
     checks.push({
       name: 'roll-forward.roles',

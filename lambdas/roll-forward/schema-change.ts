@@ -1,13 +1,12 @@
 import { Refusal } from '../runtime/failure.ts'
-import { shapeOf } from '../runtime/statement-shape.ts'
-import { splitStatements } from './split.ts'
+import type { Placed } from '../runtime/segment/transactions.ts'
 
-/** The message that the database's event trigger writes for each schema change; see sql/migrations/0102. */
+/** A change of the schema as the primary's event trigger recorded it; see sql/migrations/0311. */
 export type Recorded = {
   readonly version: number
   readonly tag: string
-  readonly query?: string
-  readonly stack?: string
+  /** What may have made the change, and what ended a transaction beside it, in the text's order. */
+  readonly statements?: readonly RecordedStatement[]
   readonly role?: string
   readonly searchPath?: string
   readonly statementAt?: string
@@ -21,6 +20,9 @@ export type Recorded = {
   readonly error?: string
 }
 
+/** `redacted`: a password or the like was taken out of the text, which is not what ran any more. */
+export type RecordedStatement = { readonly text: string; readonly redacted: boolean }
+
 /** As PostgreSQL identifies it, e.g. `table`, `public.item` and `item`; what a GRANT changes has no identity. */
 export type ChangedObject = {
   readonly type: string
@@ -28,53 +30,66 @@ export type ChangedObject = {
   readonly name: string | null
 }
 
-/** Prefix of the logical message. */
-export const PREFIX = 'holdfast.ddl'
-
 /** What a copy must never do by itself: it would reach out to another database. */
 const NEVER = ['CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION', 'DROP SUBSCRIPTION']
 
 /** Changes of who may what: roles belong to the cluster and are not in the archive, so these may name a missing one. */
 export const RIGHTS = ['GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES', 'COMMENT', 'SECURITY LABEL']
 
-const COMMENT = /--[^\n]*|\/\*[\s\S]*?\*\//g
+/** What says something of an object and does nothing to it. */
+const WORDS = ['COMMENT', 'SECURITY LABEL', 'CREATE USER MAPPING', 'ALTER USER MAPPING']
 
 export type Replay =
   | { readonly kind: 'run'; readonly text: string }
   /** It came with another change, which brings it along. */
   | { readonly kind: 'brought' }
   | { readonly kind: 'withheld'; readonly reason: string }
+  /** The copy has not what the primary has. */
+  | { readonly kind: 'left out'; readonly reason: string }
+
+/**
+ * The change of the schema that a change of the stream is: a row of the table that only the owner's event trigger writes.
+ * A logical message is none, whatever it says: anybody may write one.
+ */
+export function recordedIn({ change, relations }: Placed): Recorded | undefined {
+  const [relation] = relations
+  if (change.kind !== 'insert' || relation?.schema !== 'holdfast' || relation.name !== 'schema_change')
+    return undefined
+  const value = change.row[relation.columns.findIndex(({ name }) => name === 'record')]
+  return JSON.parse(value ?? '{}')
+}
 
 /**
  * Finds, for each recorded change in turn, the statement that made it. A client may send many statements as one text,
- * or call a function that changes the schema; the trigger sees the whole text each time.
+ * and the trigger sees the whole text each time.
  * One object follows one transaction after the other, in order.
  */
 export class SchemaChanges {
-  #text = ''
+  /** Of the text whose changes came last: where the next one is looked for, by the statements kept of it. */
+  #next = new Map<string, number>()
   #at = ''
-  #next = 0
 
   /** @throws Refusal `SchemaChangeUnclear` when no statement of the text made this change. */
   replay(recorded: Recorded): Replay {
-    if (NEVER.includes(recorded.tag))
-      return { kind: 'withheld', reason: `${recorded.tag} would make the copy reach for another database` }
-    const text = nestedText(recorded.stack) ?? recorded.query
-    // What the server said when it recorded this may quote rows: only that it failed is told.
-    if (recorded.error !== undefined || text === undefined)
-      throw unclear(recorded, 'its text was not recorded')
-    const statements = lasting(splitStatements(text))
+    const { tag, error, statements } = recorded
+    if (NEVER.includes(tag))
+      return { kind: 'withheld', reason: `${tag} would make the copy reach for another database` }
+    if (error !== undefined || statements === undefined)
+      throw unclear(recorded, error ?? 'its text was not recorded')
     const at = recorded.statementAt ?? ''
-    if (text !== this.#text || at !== this.#at) this.#next = 0
-    this.#text = text
+    if (at !== this.#at) this.#next = new Map()
     this.#at = at
-    const index = findNext(statements, recorded, this.#next)
-    const found = statements[index]
-    if (found === undefined && statements.some(runsExtension)) return { kind: 'brought' }
-    if (found === undefined)
-      throw unclear(recorded, `no statement of "${shapeOf(text).slice(0, 200)}" is one`)
-    this.#next = index + 1
-    return { kind: 'run', text: withoutConcurrently(found) }
+    const key = JSON.stringify(statements)
+    const kept = lasting(statements)
+    const texts = kept.map(({ text }) => text)
+    const index = findNext(texts, recorded, this.#next.get(key) ?? 0)
+    const found = kept[index]
+    if (found === undefined && texts.some(runsExtension)) return { kind: 'brought' }
+    if (found === undefined) throw unclear(recorded, 'no statement of its text is one')
+    this.#next.set(key, index + 1)
+    if (!found.redacted) return { kind: 'run', text: withoutConcurrently(found.text) }
+    const reason = `${tag} with a password or a key, which the archive does not keep`
+    return { kind: WORDS.includes(tag) ? 'withheld' : 'left out', reason }
   }
 }
 
@@ -102,18 +117,18 @@ const SAVEPOINT = /^savepoint\s+("?)(.+?)\1$/i
 const COMMIT = /^(?:commit|end|prepare\s+transaction)\b/i
 
 /** The statements of a text that a ROLLBACK in the same text did not take back. Outside functions a text runs straight on. */
-function lasting(statements: readonly string[]): string[] {
-  const kept: { statement: string; savepoint?: string | undefined }[] = []
+function lasting(statements: readonly RecordedStatement[]): RecordedStatement[] {
+  const kept: { statement: RecordedStatement; savepoint?: string | undefined }[] = []
   let committed = 0
   for (const statement of statements) {
-    const bare = statement.replace(COMMENT, ' ').trim()
-    const rollback = /^rollback\s+prepared\b/i.test(bare) ? null : ROLLBACK.exec(bare)
+    const { text } = statement
+    const rollback = /^rollback\s+prepared\b/i.test(text) ? null : ROLLBACK.exec(text)
     const back = rollback?.[2]?.toLowerCase()
     if (rollback) {
       const mark = back === undefined ? -1 : kept.findLastIndex(({ savepoint }) => savepoint === back)
       kept.length = Math.max(committed, mark + 1)
-    } else kept.push({ statement, savepoint: SAVEPOINT.exec(bare)?.[2]?.toLowerCase() })
-    if (COMMIT.test(bare)) committed = kept.length
+    } else kept.push({ statement, savepoint: SAVEPOINT.exec(text)?.[2]?.toLowerCase() })
+    if (COMMIT.test(text)) committed = kept.length
   }
   return kept.map(({ statement }) => statement)
 }
@@ -157,18 +172,10 @@ function isGrant(tag: string): boolean {
 function leadingWords(statement: string): string[] {
   return (
     statement
-      .replace(COMMENT, ' ')
-      .trim()
       .slice(0, 200)
       .toUpperCase()
       .match(/[A-Z_]+/g) ?? []
   ).slice(0, 8)
-}
-
-/** The text of a statement that a function ran, from PL/pgSQL's own account of where it is. */
-function nestedText(stack: string | undefined): string | undefined {
-  const found = /\nSQL statement "([\s\S]*?)"\n(?:PL\/pgSQL|SQL) function /.exec(stack ?? '')
-  return found?.[1]
 }
 
 /** Working beside writers needs a transaction of its own, and a copy has no writers. */

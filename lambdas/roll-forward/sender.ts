@@ -2,8 +2,10 @@ import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
 import { shapeOf } from '../runtime/statement-shape.ts'
 import type { Group, Pending } from './pending.ts'
-import { type Statement, statementOf, tableName, triggersOff, triggersOn } from './statement.ts'
+import { ASSERTED } from './session.ts'
+import { type Statement, statementOf, tableName } from './statement.ts'
 import type { Table } from './table.ts'
+import type { Writes } from './writes.ts'
 
 /** Changes of one statement. */
 const ROWS = 5_000
@@ -14,11 +16,15 @@ const COLLISIONS = ['23505', '23P01']
 /** Sends groups of changes without waiting for each answer; nothing is known to have worked before `answered`. */
 export class Sender {
   readonly #client: pg.Client
+  readonly #writes: Writes
   #answers: Promise<unknown>[] = []
+  /** Rows sent since the last point to which a collision goes back. */
+  #tried = 0
 
   /** `client` pipelines its statements; the transactions on it are the caller's. */
-  constructor(client: pg.Client) {
+  constructor(client: pg.Client, writes: Writes) {
     this.#client = client
+    this.#writes = writes
   }
 
   /** A statement of which only counts that it works. */
@@ -37,21 +43,16 @@ export class Sender {
     for (const answer of answers) await answer
   }
 
-  /** A statement for which the roll-forward has no right: the owner of the database repeats it. */
-  sendAsOwner(...statements: string[]): void {
-    for (const statement of statements) this.send('select holdfast.repeat_on_copy($1)', [statement])
-  }
-
   /** All changes of a table that waited. */
   async sendAll(table: Table, changes: Pending): Promise<void> {
-    this.sendAsOwner(...triggersOff(table))
+    this.send(ASSERTED)
     const sendGroups = async (groups: readonly Group[]) => {
       for (const group of groups) await this.#sendGroup(table, group)
     }
     const together = () => sendGroups(changes.groups())
-    if (changes.mayCollide) await this.#orElse('gathered', together, () => sendGroups(changes.inOrder()))
+    if (changes.mayCollide)
+      await this.#orElse('gathered', table, together, () => sendGroups(changes.inOrder()))
     else await together()
-    this.sendAsOwner(...triggersOn(table))
   }
 
   async #sendGroup(table: Table, group: Group): Promise<void> {
@@ -79,12 +80,18 @@ export class Sender {
     const each = async () => {
       for (const change of group.changes) this.#expect(this.#run(table, { ...group, changes: [change] }))
     }
-    return this.#orElse('together', () => this.#run(table, group), each)
+    return this.#orElse('together', table, () => this.#run(table, group), each)
   }
 
   /** Tries the quick way; what a unique or an exclusion constraint refuses is taken back and goes the sure way. */
-  async #orElse(name: string, quick: () => Promise<void>, sure: () => Promise<void>): Promise<void> {
+  async #orElse(
+    name: string,
+    table: Table,
+    quick: () => Promise<void>,
+    sure: () => Promise<void>,
+  ): Promise<void> {
     await this.answered()
+    this.#tried = 0
     await this.#client.query(`savepoint ${name}`)
     try {
       await quick()
@@ -92,6 +99,7 @@ export class Sender {
     } catch (error) {
       if (!isCollision(error)) throw error
       this.#answers = []
+      this.#writes.noteTried(table.relation, this.#tried)
       await this.#client.query(`rollback to savepoint ${name}`)
       await sure()
       await this.answered()
@@ -101,8 +109,11 @@ export class Sender {
 
   async #run(table: Table, group: Group): Promise<void> {
     const statement = statementOf(table, group)
-    const rows = await this.#ask(statement.text, statement)
-    mustTouchEach(table, group, statement, rows)
+    const rows = writtenBy(group, statement)
+    this.#tried += rows
+    const answer = await this.#ask(statement.text, statement)
+    this.#writes.note(table.relation, rows)
+    mustTouchEach(table, group, statement, answer)
   }
 
   async #ask(
@@ -125,6 +136,15 @@ export class Sender {
     work.catch(() => {})
     this.#answers.push(work)
   }
+}
+
+/** Rows that the server counts as written. */
+function writtenBy(group: Group, { answers }: Statement): number {
+  if (group.kind === 'remove') return (group.times ?? []).reduce((all, times) => all + times, 0)
+  if (group.kind !== 'update') return group.changes.length
+  if (group.set.length === 0) return 0
+  // One that does not answer takes the row away and brings it back.
+  return answers ? group.changes.length : 2 * group.changes.length
 }
 
 /** @throws Refusal `RowMissing` unless each change found the row that it found on the primary, and no other. */

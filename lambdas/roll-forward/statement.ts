@@ -41,27 +41,6 @@ export function statementOf(
   return source.finish((replaces ? replace : update)(table, group.set, place), !replaces)
 }
 
-/** Keep the table's triggers from firing, and put them back as they were. */
-export function triggersOff({ relation, triggers }: Table): string[] {
-  return triggers.map(({ name }) => `alter table ${tableName(relation)} disable trigger ${quote(name)}`)
-}
-
-export function triggersOn({ relation, triggers }: Table): string[] {
-  return triggers.map(
-    ({ name, enabled }) => `alter table ${tableName(relation)} enable ${enabled} trigger ${quote(name)}`,
-  )
-}
-
-/** Truncates what the stream names and nothing beside. */
-export function truncateTables(
-  relations: readonly Relation[],
-  flags: { readonly cascade: boolean; readonly restart: boolean },
-): string {
-  const tables = relations.map(relation => `only ${tableName(relation)}`).join(', ')
-  const words = `${flags.restart ? ' restart identity' : ''}${flags.cascade ? ' cascade' : ''}`
-  return `truncate ${tables}${words}`
-}
-
 /** Where the changes' values come from, and which rows they mean. */
 type Place = { readonly from: Source; readonly where: string }
 

@@ -15,9 +15,6 @@ export type TableColumn = {
   readonly always: boolean
 }
 
-/** A trigger that fires in whatever role a session is: what it did on the primary is in the stream already. */
-export type Trigger = { readonly name: string; readonly enabled: 'always' | 'replica' }
-
 /** What finds a row: the column's place in the relation, and its type's own equality. */
 export type KeyColumn = { readonly index: number; readonly operator: string }
 
@@ -34,7 +31,6 @@ export type Table = {
   readonly isAlone: boolean
   /** Whether an index finds rows by the key. */
   readonly isIndexed: boolean
-  readonly triggers: readonly Trigger[]
 }
 
 type Index = {
@@ -88,12 +84,7 @@ select
           and b.amoplefttype = s.opcintype and b.amoprighttype = s.opcintype
       ) as o on true
     ) as k
-    where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)) as indexes,
-  (select coalesce(json_agg(json_build_object(
-      'name', g.tgname,
-      'enabled', case g.tgenabled when 'A' then 'always' else 'replica' end)), '[]')
-    from pg_catalog.pg_trigger g
-    where g.tgrelid = c.oid and g.tgenabled in ('A', 'R') and not g.tgisinternal) as triggers
+    where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)) as indexes
 from pg_catalog.pg_class c
 where c.oid = pg_catalog.to_regclass($1)`
 
@@ -118,7 +109,6 @@ export async function readTable(client: pg.Client, relation: Relation): Promise<
     isExact: index?.exact === true,
     isAlone: indexes.every(each => each === index),
     isIndexed: index !== undefined,
-    triggers: rows[0].triggers,
   }
 }
 

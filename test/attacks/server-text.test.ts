@@ -161,7 +161,7 @@ test('neither the roll-forward nor the workload say what a server said', async (
     client => compareWith(client, { tables: [digest], incomplete: [], outside: [] }),
     client =>
       rollForward({
-        ...{ client, writer: client, archive },
+        ...{ client, writer: client, schema: client, archive },
         request: { ...request, target: { kind: 'latest' } },
       }),
     client => watchWorkload(client, async () => {}),

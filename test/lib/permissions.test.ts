@@ -203,15 +203,17 @@ describe('a function that enters the database', () => {
     expect(enter('Examine', name, COPY_OF_OTHERS)).toBe('not allowed')
   })
 
-  test('roll-forward writes to copies and is denied whatever is none', () => {
-    const name = 'holdfast_roll_forward'
-    for (const tags of [TAGGED, { ...RESTORED, ...TAGGED }])
-      expect(enter('RollForward', name, tags)).toBe('allowed')
-    for (const tags of [{}, OURS, RESTORED, OTHERS]) expect(enter('RollForward', name, tags)).toBe('denied')
-    expect(enter('RollForward', name, COPY_OF_OTHERS)).toBe('not allowed')
-    expect(enter('RollForward', 'holdfast_examine', OURS)).toBe('allowed')
-    expect(enter('RollForward', 'holdfast_examine', RESTORED)).toBe('not allowed')
-  })
+  test.each(['holdfast_roll_forward', 'holdfast_schema'])(
+    'roll-forward writes to copies as %s and is denied whatever is none',
+    name => {
+      for (const tags of [TAGGED, { ...RESTORED, ...TAGGED }])
+        expect(enter('RollForward', name, tags)).toBe('allowed')
+      for (const tags of [{}, OURS, RESTORED, OTHERS]) expect(enter('RollForward', name, tags)).toBe('denied')
+      expect(enter('RollForward', name, COPY_OF_OTHERS)).toBe('not allowed')
+      expect(enter('RollForward', 'holdfast_examine', OURS)).toBe('allowed')
+      expect(enter('RollForward', 'holdfast_examine', RESTORED)).toBe('not allowed')
+    },
+  )
 })
 
 test('archiver adds segments and can delete none', () => {

@@ -67,9 +67,8 @@ export async function openRig(
   const destination = { s3: store.s3, bucket: BUCKET, retention: 3_600 }
   const master = await lab.primary.connect('master')
   // The twin's endpoint hands event triggers to RDS's own role; the lab has none, so its superuser makes them.
-  await lab.primary.run(
-    readFileSync(new URL('../../../sql/migrations/0103.do.archive-triggers.sql', import.meta.url), 'utf8'),
-  )
+  for (const file of ['0103.do.archive-triggers.sql', '0312.do.schema-change-triggers.sql'])
+    await lab.primary.run(readFileSync(new URL(`../../../sql/migrations/${file}`, import.meta.url), 'utf8'))
   await master.query('select from holdfast.set_archive_tables($1)', [options.tables ?? ['public.*']])
 
   const withClient = async <T>(server: Server, user: string, work: (client: pg.Client) => Promise<T>) => {
@@ -120,7 +119,11 @@ export async function openRig(
         seconds,
       } as const
       return withClient(copy, 'holdfast_roll_forward', client =>
-        withWriter(copy, writer => rollForward({ client, writer, archive: destination, request })),
+        withWriter(copy, writer =>
+          withClient(copy, 'holdfast_schema', schema =>
+            rollForward({ client, writer, schema, archive: destination, request }),
+          ),
+        ),
       )
     },
     fingerprint: () => withClient(lab.primary, 'holdfast_examine', fingerprint),

@@ -251,11 +251,13 @@ describe('refuses', () => {
       verdict: 'unknown',
       detail: expect.stringContaining('no restored copy'),
     })
-    await expect(
-      rig.lab.primary.one(
-        "set role holdfast_roll_forward; select holdfast.repeat_on_copy('drop table item')",
-      ),
-    ).rejects.toThrow('this database is not a drill copy')
+    for (const [user, call] of [
+      ['holdfast_schema', "holdfast.take_copy('key')"],
+      ['holdfast_roll_forward', 'holdfast.rest_triggers()'],
+    ])
+      await expect(rig.lab.primary.one(`set session authorization ${user}; select ${call}`)).rejects.toThrow(
+        'this database is not a drill copy',
+      )
   })
 
   test('to go on before the archive reaches the target', async () => {
