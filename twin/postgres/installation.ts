@@ -35,7 +35,11 @@ const ALLOWED = [
   'autoinc',
   'bloom',
   'dblink',
+  'dict_xsyn',
+  'earthdistance',
+  'hstore_plperl',
   'insert_username',
+  'intagg',
   'moddatetime',
   'pageinspect',
   'pg_buffercache',
@@ -55,13 +59,15 @@ const ALLOWED = [
 
 /**
  * Appended to every script of these extensions: what the script made belongs to rdsadmin, and rds_superuser may
- * use it and hand it on, which is how a master user on RDS grants amcheck to an examiner. It runs as a superuser where
+ * use it and hand it on, which is how a master user on RDS grants amcheck to an examiner and makes foreign servers. It runs as a superuser where
  * the schema that the user chose is on the path, so that every name and operator says where it is. What connects
  * without a password stays rdsadmin's: the server trusts its own socket.
  */
 const HAND_OVER = `
 do $hand_over$
-declare routine pg_catalog.regprocedure;
+declare
+  routine pg_catalog.regprocedure;
+  wrapper pg_catalog.name;
 begin
   for routine in
     select p.oid::pg_catalog.regprocedure
@@ -74,6 +80,18 @@ begin
       and p.proname operator(pg_catalog.<>) 'dblink_connect_u'::pg_catalog.name
   loop
     execute pg_catalog.format('grant execute on routine %s to rds_superuser with grant option', routine);
+  end loop;
+  for wrapper in
+    select w.fdwname
+    from pg_catalog.pg_depend d
+    join pg_catalog.pg_extension e on e.oid operator(pg_catalog.=) d.refobjid
+    join pg_catalog.pg_foreign_data_wrapper w on w.oid operator(pg_catalog.=) d.objid
+    where d.classid operator(pg_catalog.=) 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass::pg_catalog.oid
+      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog."char"
+      and e.extname operator(pg_catalog.=) 'EXTENSION'::pg_catalog.name
+  loop
+    execute pg_catalog.format(
+      'grant usage on foreign data wrapper %I to rds_superuser with grant option', wrapper);
   end loop;
 end $hand_over$;
 `
