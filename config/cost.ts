@@ -1,3 +1,4 @@
+import { calendarOf } from './calendar.ts'
 import { ASSUMED, type CostLine, HOURS, type Purpose } from './cost-line.ts'
 import { copyLines, runningLines } from './cost-lines.ts'
 import type { EnvironmentConfig } from './schema.ts'
@@ -46,7 +47,7 @@ function drillLines(config: EnvironmentConfig): CostLine[] {
       : []),
     ...(away ? [{ what: 'region-loss drills', every: away.every, region: standbyRegion }] : []),
   ].map(({ what, every, region }) => {
-    const quantity = (HOURS * 3_600) / every
+    const quantity = calendarOf(every).aMonth
     const price = drillCost(config, region)
     const onDemand = price * quantity
     return {

@@ -10,7 +10,6 @@ export type DrillWishes = {
   readonly control?: string | undefined
   readonly controlSource?: string | undefined
   readonly requestedBy: string
-  readonly now: Date
 }
 
 /** The request for the environment's drill, with its objective, floor and assertions. */
@@ -33,7 +32,7 @@ export function buildRequest(config: EnvironmentConfig, wishes: DrillWishes): Dr
     mode,
     target:
       wishes.to === 'before-backup-window'
-        ? { kind: 'time', at: beforeWindow(config.database.backup.window, wishes.now) }
+        ? { kind: wishes.to, window: config.database.backup.window }
         : parseTarget(wishes.to),
     region: wishes.region,
     objective: { rpoSeconds: objective.rpo, rtoSeconds: objective.rto },
@@ -49,17 +48,6 @@ export function buildRequest(config: EnvironmentConfig, wishes: DrillWishes): Dr
 
 /** False for the thirtieth of February, which JavaScript takes for the second of March. */
 const isDay = (day: string) => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
-
-const DAY = 86_400_000
-// The newest full backup is then a day old: as much log must be replayed as ever.
-const LEAD = 60_000
-
-/** ISO: the last minute before the backup window's most recent beginning. @param window `hh:mm-hh:mm`, UTC */
-function beforeWindow(window: string, now: Date): string {
-  const [hours = 0, minutes = 0] = window.split(/[:-]/).map(Number)
-  const today = new Date(now).setUTCHours(hours, minutes, 0, 0) - LEAD
-  return new Date(today < now.getTime() ? today : today - DAY).toISOString()
-}
 
 /** What `--to` means. A time wants a zone: a drill to the wrong hour would prove the wrong thing. */
 export function parseTarget(text: string): DrillTarget {

@@ -21,7 +21,6 @@ export async function drillFromTerminal(options: DrillOptions): Promise<void> {
     control: options.control,
     controlSource: options.controlSource,
     requestedBy: `${userInfo().username} at a terminal`,
-    now: new Date(),
   })
   await refuseMistaken(deployment, options.region, request)
   const lambda = deployment.lambda(options.region)

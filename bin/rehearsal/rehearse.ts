@@ -99,7 +99,6 @@ async function drillToBefore(deployment: Deployment, damage: Damage): Promise<Dr
     to: damage.before,
     region: 'home',
     requestedBy: 'rehearsal',
-    now: new Date(),
   })
   return runDrill({
     lambda: deployment.lambda('home'),

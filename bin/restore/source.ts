@@ -49,7 +49,7 @@ export async function chooseSource(deployment: Deployment, rds: RDSClient, wish:
 
 function targetOf({ to, withArchive }: Wish): RestoreTarget {
   const target = parseTarget(to)
-  if (target.kind === 'now' || target.kind === 'random')
+  if (target.kind !== 'latest' && target.kind !== 'time' && target.kind !== 'snapshot')
     throw new Refusal(
       'NotForUse',
       `--to ${target.kind} is for drills`,

@@ -1,3 +1,4 @@
+import { overdueAfter } from '../../config/calendar.ts'
 import type { EnvironmentConfig, Mode } from '../../config/schema.ts'
 import { METRICS as ARCHIVER } from '../../lambdas/archiver/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
@@ -71,7 +72,7 @@ function stateOf({
   if (exposure === undefined) return 'unknown'
   if (exposure > rpo) return 'exposed'
   if (every === undefined) return 'unproven'
-  return proofAge !== undefined && proofAge <= every * 1.5 ? 'holds' : 'unproven'
+  return proofAge !== undefined && proofAge <= overdueAfter(every) ? 'holds' : 'unproven'
 }
 
 function mechanismOf(config: EnvironmentConfig, mode: Mode, best: string | undefined): string {

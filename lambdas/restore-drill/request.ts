@@ -20,6 +20,16 @@ const target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('snapshot'), identifier: z.string().min(1) }),
   /** A moment anywhere in the restorable window: what a scheduled drill asks. */
   z.strictObject({ kind: z.literal('random') }),
+  /**
+   * The last minute before the daily backup window's most recent beginning: the newest full backup was then a day
+   * old, and as much log must be replayed as ever. `window` is `hh:mm-hh:mm`, UTC.
+   */
+  z.strictObject({
+    kind: z.literal('before-backup-window'),
+    window: z
+      .string()
+      .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/, 'want hh:mm-hh:mm, like 03:30-04:30'),
+  }),
 ])
 
 const request = z
@@ -94,7 +104,7 @@ export function parseRequest(value: unknown): DrillRequest | CleanUpRequest {
   throw new Refusal(
     'RequestRefused',
     `the drill request is wrong: ${parsed.error.issues.map(issue => `${issue.path.join('.') || 'request'}: ${issue.message}`).join('; ')}`,
-    'send { "mode", "target": { "kind": "latest" | "time" | "now" | "snapshot" | "random" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
+    'send { "mode", "target": { "kind": "latest" | "time" | "now" | "snapshot" | "random" | "before-backup-window" }, "objective": { "rpoSeconds", "rtoSeconds" }, "requestedBy" }',
   )
 }
 

@@ -12,6 +12,7 @@ export const PATIENCE_SECONDS = 900
  * (`now` is chosen with the sentinels, a snapshot brings its time).
  * @param room seconds at the old end of the window that may expire while the drill runs
  * @param draw a number from 0 (inclusive) to 1 (exclusive), for `random`
+ * @param now milliseconds since the epoch, for `before-backup-window`
  * @throws Refusal `NothingRestorable`, `ImpossibleTime`
  */
 export function chooseMoment(
@@ -19,6 +20,7 @@ export function chooseMoment(
   window: Window | null,
   room: number,
   draw: number,
+  now = Date.now(),
 ): number | null {
   if (target.kind === 'snapshot' || target.kind === 'now') return null
   if (!window)
@@ -30,6 +32,8 @@ export function chooseMoment(
   const first = Math.ceil(window.earliest / 1_000) * 1_000
   const last = Math.floor(window.latest / 1_000) * 1_000
   if (target.kind === 'time') return askedMoment(target.at, first, last)
+  if (target.kind === 'before-backup-window')
+    return askedMoment(iso(beforeWindow(target.window, now)), first, last)
   if (last < first)
     throw new Refusal(
       'NothingRestorable',
@@ -40,6 +44,15 @@ export function chooseMoment(
   // A young window has no room to spare: the whole of it then, and hold says what may expire.
   const from = first + room * 1_000 < last ? first + room * 1_000 : first
   return from + Math.floor(draw * (Math.floor((last - from) / 1_000) + 1)) * 1_000
+}
+
+const DAY_MS = 86_400_000
+const LEAD_MS = 60_000
+
+function beforeWindow(window: string, now: number): number {
+  const [hours = 0, minutes = 0] = window.split(/[:-]/).map(Number)
+  const today = new Date(now).setUTCHours(hours, minutes, 0, 0) - LEAD_MS
+  return today < now ? today : today - DAY_MS
 }
 
 function askedMoment(text: string, first: number, last: number): number {

@@ -1,3 +1,4 @@
+import { calendarOf, overdueAfter } from '../../config/calendar.ts'
 import type { EnvironmentConfig, Mode } from '../../config/schema.ts'
 import { METRICS as VERIFICATION } from '../../lambdas/backup-verification/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
@@ -179,13 +180,13 @@ function drillRows(config: EnvironmentConfig): AlarmRow[] {
               article: 'drill-overdue',
               severity: 'page',
               bad: 'above',
-              threshold: every * 1.5,
+              threshold: overdueAfter(every),
               unit: 'seconds',
               when: [3, 3],
               period: HOUR,
               region: seen,
               summary: `no ${mode} drill has passed for too long${seen === region ? '' : ', seen from the other region'}`,
-              derivation: `one and a half times the ${every / 86_400} days between two drills`,
+              derivation: `one and a half times the ${calendarOf(every).days} days between two drills`,
               causes: seen === region ? [`drill-failed-${mode}`] : [],
             },
           ),

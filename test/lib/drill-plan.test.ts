@@ -20,18 +20,31 @@ function expressionFor(
 }
 
 describe('a drill before the backup window', () => {
-  // One hour before, when the newest backup is as old as it gets.
+  // As it begins: the moment before it is a minute ago.
   test.each([
-    [DAY, 'cron(30 2 * * ? *)'],
-    [7 * DAY, 'cron(30 2 ? * WED *)'],
-    [30 * DAY, 'cron(30 2 ? * WED *)'],
-    [31 * DAY, 'cron(30 2 1 * ? *)'],
+    [DAY, 'cron(30 3 * * ? *)'],
+    [36 * 3_600, 'cron(30 3 * * ? *)'],
+    [6 * DAY, 'cron(30 3 1/6 * ? *)'],
+    [7 * DAY, 'cron(30 3 ? * WED *)'],
+    [30 * DAY, 'cron(30 3 1/30 * ? *)'],
+    [31 * DAY, 'cron(30 3 1 * ? *)'],
   ])('every %i seconds runs by %s', (every, expression) => {
     expect(expressionFor(every, 'before-backup-window')).toBe(expression)
   })
 
-  test('that begins after midnight runs on the evening before', () => {
-    expect(expressionFor(DAY, 'before-backup-window', '00:15-01:15')).toBe('cron(15 23 * * ? *)')
+  test('restores to the moment before it, and its controls to any', () => {
+    const [drill, ...controls] = planDrills(prod, 'home')
+    expect(drill?.request.target).toEqual({ kind: 'before-backup-window', window: '03:30-04:30' })
+    expect(controls.map(({ request }) => request.target)).toEqual(Array(5).fill({ kind: 'random' }))
+  })
+
+  test('runs an hour later in the other region, where the log arrives late', () => {
+    const config: EnvironmentConfig = {
+      ...prod,
+      database: { ...prod.database, backup: { ...prod.database.backup, window: '23:15-00:15' } },
+      drills: { 'region-loss': { every: DAY, at: 'before-backup-window', coverageFloor: 0.9 } },
+    }
+    expect(planDrills(config, 'standby')[0]?.expression).toBe('cron(15 0 * * ? *)')
   })
 })
 
@@ -49,7 +62,7 @@ test('the loss of a region is rehearsed in the other region, and without negativ
   expect(planDrills(config, 'standby')).toEqual([
     {
       id: 'RegionLoss',
-      expression: 'cron(0 10 ? * WED *)',
+      expression: 'cron(0 10 1/30 * ? *)',
       request: {
         mode: 'region-loss',
         target: { kind: 'random' },

@@ -149,14 +149,14 @@ describe('schedules', () => {
     for (const schedule of schedules(home)) expect(aliases).toContain(plain(schedule.Target.Arn))
   })
 
-  test('drill before the backup window, weekly, at a random moment, for the stated objective', () => {
+  test('drill weekly to the moment before the backup window, for the stated objective', () => {
     const [drill, ...controls] = scheduleOf(home, 'restore-drill').sort(
       (a, b) => a.Description.localeCompare(b.Description) * -1,
     )
-    expect(drill?.ScheduleExpression).toBe('cron(30 2 ? * WED *)')
+    expect(drill?.ScheduleExpression).toBe('cron(30 3 ? * WED *)')
     expect(JSON.parse(drill?.Target.Input)).toEqual({
       mode: 'bad-write',
-      target: { kind: 'random' },
+      target: { kind: 'before-backup-window', window: '03:30-04:30' },
       region: 'home',
       objective: { rpoSeconds: 300, rtoSeconds: 3600 },
       coverageFloor: 0.99,

@@ -66,6 +66,8 @@ function sayTarget(target: unknown): string {
   if (kind === 'time' && at !== undefined) return `to ${sayTime(new Date(at).toISOString())}`
   if (kind === 'snapshot') return `the snapshot ${identifier ?? ''}`
   if (kind === 'latest') return 'to the newest restorable moment'
+  if (kind === 'before-backup-window')
+    return 'to the minute before the backup window, with the most log to replay'
   return kind === 'now' ? 'to a moment marked by sentinels' : `to a ${kind ?? 'unknown'} moment`
 }
 

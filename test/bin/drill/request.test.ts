@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { buildRequest, parseTarget } from '../../../bin/drill/request.ts'
 import { loadEnvironment } from '../../../config/environments.ts'
+import { planDrills } from '../../../lib/drill-plan.ts'
 
 test('words, times and snapshots are told apart', () => {
   expect(
@@ -24,7 +25,7 @@ test.each(['2026-11-20T14:03:00', '2026-11-20', '2026-13-40T00:00:00Z', '2026-02
 )
 
 test('another database is a control only with its name', () => {
-  const wishes = { to: 'latest', region: 'home', requestedBy: 'a test', now: new Date() } as const
+  const wishes = { to: 'latest', region: 'home', requestedBy: 'a test' } as const
   const config = loadEnvironment('prod')
   const hint = 'HINT: name the instance that is restored instead of ours'
   expect(() => buildRequest(config, { ...wishes, control: 'other-database' })).toThrow(hint)
@@ -38,15 +39,13 @@ test('what is neither is refused', () => {
   expect(() => parseTarget('14:03')).toThrow('is no time and no snapshot')
 })
 
-test.each([
-  ['2026-11-20T03:29:30Z', '2026-11-20T03:29:00.000Z'],
-  ['2026-11-20T03:28:59Z', '2026-11-19T03:29:00.000Z'],
-])('at %s the slowest moment was %s, a minute before the backup window', (now, at) => {
-  const { target } = buildRequest(loadEnvironment('prod'), {
+test('before-backup-window is the same moment for a person as for the schedule', () => {
+  const config = loadEnvironment('prod')
+  const { target } = buildRequest(config, {
     to: 'before-backup-window',
     region: 'home',
     requestedBy: 'a test',
-    now: new Date(now),
   })
-  expect(target).toEqual({ kind: 'time', at })
+  expect(target).toEqual({ kind: 'before-backup-window', window: config.database.backup.window })
+  expect(planDrills(config, 'home')[0]?.request.target).toEqual(target)
 })

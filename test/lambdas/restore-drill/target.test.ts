@@ -64,3 +64,22 @@ test('a snapshot and a marked moment have no moment of their own', () => {
 test('a restore is stuck after three objectives, ten minutes at least and four hours at most', () => {
   expect([restoreDeadline(60), restoreDeadline(900), restoreDeadline(36_000)]).toEqual([600, 2_700, 14_400])
 })
+
+test.each([
+  ['2026-11-20T03:30:00Z', '2026-11-20T03:29:00Z'],
+  ['2026-11-20T03:29:30Z', '2026-11-20T03:29:00Z'],
+  ['2026-11-20T03:28:59Z', '2026-11-19T03:29:00Z'],
+])(
+  'at %s the moment with the most log to replay was %s, a minute before the backup window',
+  (now, expected) => {
+    const target = { kind: 'before-backup-window', window: '03:30-04:30' } as const
+    expect(iso(chooseMoment(target, WINDOW, 3_600, 0.5, Date.parse(now)) ?? 0)).toBe(expected)
+  },
+)
+
+test('a moment before the backup window that no backup reaches is refused', () => {
+  const target = { kind: 'before-backup-window', window: '03:30-04:30' } as const
+  expect(() => chooseMoment(target, WINDOW, 3_600, 0.5, Date.parse('2026-11-10T03:00:00Z'))).toThrow(
+    '2026-11-09T03:29:00Z lies before the restorable window',
+  )
+})
