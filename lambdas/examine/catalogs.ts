@@ -1,34 +1,24 @@
 import type pg from 'pg'
 import { quote, rightsOf } from './relations.ts'
+import { NOT_COMPARED, NOT_OF_EVERY_ROW } from './schema/not-compared.ts'
 
-/** A system catalog, what identifies a row of it, and columns that say nothing about the schema. */
+/** A system catalog and what identifies a row of it. */
 type Catalog = {
   readonly name: string
   readonly key: readonly string[]
-  /** Columns that PostgreSQL changes in place, or that hold statistics or secrets. */
-  readonly without?: readonly string[]
   /** Rows that matter. */
   readonly where?: string
 }
 
-const oid = (name: string, without?: readonly string[], where?: string): Catalog => ({
-  name,
-  key: ['oid'],
-  without,
-  where,
-})
-
-const STORAGE = [
-  ...['relpages', 'reltuples', 'relallvisible', 'relallfrozen', 'relfrozenxid', 'relminmxid'],
-  ...['relfilenode', 'relhasindex', 'relhasrules', 'relhastriggers', 'relhassubclass', 'reltoastrelid'],
-]
+const oid = (name: string, where?: string): Catalog => ({ name, key: ['oid'], where })
 
 /**
  * Oids of what belongs to a session: a copy has no session left, and its autovacuum drops such things while a living
  * one keeps them on the primary.
  */
 const TEMPORARY = `(
-  select t.oid from pg_catalog.pg_class t where t.relpersistence = 't'
+  select t.oid from pg_catalog.pg_class t join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+  where t.relpersistence = 't' or n.nspname ~ '^pg_(toast_)?temp_'
   union all
   select t.oid from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace where n.nspname ~ '^pg_(toast_)?temp_'
   union all
@@ -52,40 +42,26 @@ const lasting = (...columns: readonly string[]) =>
 
 /** Everything that a schema consists of. Each row has its own xmin, which dates whatever differs. */
 const CATALOGS: readonly Catalog[] = [
-  oid('pg_namespace', [], `nspname !~ '^pg_(toast_)?temp_'`),
-  oid(
-    'pg_class',
-    STORAGE,
-    `relpersistence <> 't' and relkind <> 't' and relnamespace <> 'pg_toast'::pg_catalog.regnamespace`,
-  ),
-  {
-    name: 'pg_attribute',
-    key: ['attrelid', 'attnum'],
-    without: ['attcacheoff'],
-    where: `attnum > 0 and ${lasting('attrelid')}`,
-  },
-  oid('pg_attrdef', [], lasting('adrelid')),
-  {
-    name: 'pg_index',
-    key: ['indexrelid'],
-    without: ['indcheckxmin'],
-    where: lasting('indexrelid'),
-  },
-  oid('pg_constraint', [], lasting('conrelid')),
-  oid('pg_trigger', [], lasting('tgrelid')),
-  oid('pg_proc', [], lasting('oid')),
+  oid('pg_namespace', `nspname !~ '^pg_(toast_)?temp_'`),
+  oid('pg_class', lasting('oid')),
+  { name: 'pg_attribute', key: ['attrelid', 'attnum'], where: lasting('attrelid') },
+  oid('pg_attrdef', lasting('adrelid')),
+  { name: 'pg_index', key: ['indexrelid'], where: lasting('indexrelid') },
+  oid('pg_constraint', lasting('conrelid')),
+  oid('pg_trigger', lasting('tgrelid')),
+  oid('pg_proc', lasting('oid')),
   { name: 'pg_aggregate', key: ['aggfnoid'] },
-  oid('pg_type', [], `typtype <> 'c' and ${lasting('oid')}`),
+  oid('pg_type', lasting('oid')),
   oid('pg_enum'),
   { name: 'pg_range', key: ['rngtypid'] },
-  oid('pg_policy', [], lasting('polrelid')),
+  oid('pg_policy', lasting('polrelid')),
   { name: 'pg_sequence', key: ['seqrelid'], where: lasting('seqrelid') },
-  oid('pg_rewrite', [], lasting('ev_class')),
+  oid('pg_rewrite', lasting('ev_class')),
   oid('pg_extension'),
   { name: 'pg_inherits', key: ['inhrelid', 'inhparent'], where: lasting('inhrelid') },
   { name: 'pg_partitioned_table', key: ['partrelid'], where: lasting('partrelid') },
-  oid('pg_statistic_ext', [], lasting('stxrelid')),
-  oid('pg_collation', ['collversion']),
+  oid('pg_statistic_ext', lasting('stxrelid')),
+  oid('pg_collation'),
   oid('pg_operator'),
   oid('pg_opclass'),
   oid('pg_opfamily'),
@@ -107,16 +83,16 @@ const CATALOGS: readonly Catalog[] = [
   oid('pg_ts_dict'),
   oid('pg_default_acl'),
   // All of them: a database that is missing in the copy has no other witness.
-  oid('pg_database', ['datfrozenxid', 'datminmxid', 'dathasloginevt', 'datcollversion']),
+  oid('pg_database'),
   oid('pg_tablespace'),
-  // A drill changes the copy's passwords on purpose.
-  oid('pg_authid', ['rolpassword', 'rolvaliduntil']),
+  oid('pg_authid'),
   oid('pg_auth_members'),
   { name: 'pg_db_role_setting', key: ['setdatabase', 'setrole'] },
   oid('pg_parameter_acl'),
   oid('pg_user_mapping'),
-  // Quarantine disables them, and whoever applies changes skips some.
-  oid('pg_subscription', ['subenabled', 'subskiplsn']),
+  oid('pg_subscription'),
+  { name: 'pg_subscription_rel', key: ['srsubid', 'srrelid'] },
+  { name: 'pg_replication_origin', key: ['roident'] },
   oid('pg_transform'),
   oid('pg_ts_parser'),
   oid('pg_ts_template'),
@@ -130,19 +106,29 @@ const CATALOGS: readonly Catalog[] = [
     key: ['classid', 'objid', 'objsubid', 'refclassid', 'refobjid', 'refobjsubid', 'deptype'],
     where: lasting('objid', 'refobjid'),
   },
+  {
+    name: 'pg_shdepend',
+    key: ['dbid', 'classid', 'objid', 'objsubid', 'refclassid', 'refobjid', 'deptype'],
+    where: `c.dbid in (0, (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())) and ${lasting('objid')}`,
+  },
 ]
 
-/** One row of a catalog: what it is, who wrote it, and what it says, as a hash. */
+/**
+ * One row of a catalog: what it is, who wrote it, and what it says, as a hash. `xmin` is empty where only a view shows the
+ * row: then nothing dates a difference.
+ */
 export type CatalogRow = { readonly key: string; readonly xmin: string; readonly hash: string }
 
 export type CatalogName = string
 
-type Column = { readonly name: string; readonly type: string }
+type Column = { readonly name: string; readonly type: string; readonly readable: boolean }
 
 const COLUMNS = `
 select
   c.relname::pg_catalog.text as catalog,
-  pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'type', t.typname) order by a.attnum) as columns
+  pg_catalog.json_agg(pg_catalog.json_build_object(
+    'name', a.attname, 'type', t.typname,
+    'readable', pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'select')) order by a.attnum) as columns
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_class c on c.oid = a.attrelid
 join pg_catalog.pg_type t on t.oid = a.atttypid
@@ -159,15 +145,29 @@ function textOf({ name, type }: Column): string {
   return type.startsWith('reg') ? `${column}::pg_catalog.oid::pg_catalog.text` : `${column}::pg_catalog.text`
 }
 
-function rowsQuery(catalog: Catalog, columns: readonly Column[]): string {
-  const said = columns.filter(({ name }) => !(catalog.without ?? []).includes(name))
+const isCompared = (catalog: string, column: string) =>
+  !NOT_COMPARED.some(one => one.catalog === catalog && (one.column ?? column) === column)
+
+/** Columns of these that are compared, at least for some rows. For the test that holds the list complete. */
+export const comparedColumns = (catalog: string, columns: readonly string[]): string[] =>
+  CATALOGS.some(({ name }) => name === catalog) ? columns.filter(column => isCompared(catalog, column)) : []
+
+function said(catalog: string, column: Column): string {
+  const some = NOT_OF_EVERY_ROW.find(one => one.catalog === catalog && one.column === column.name)
+  return some ? `case when not (${some.where}) then ${textOf(column)} end` : textOf(column)
+}
+
+function rowsQuery(catalog: Catalog, columns: readonly Column[], dated: boolean): string {
   const key = columns
     .filter(({ name }) => catalog.key.includes(name))
     .map(textOf)
     .join(` || '/' || `)
   // pg_node_tree has no hash: the row goes in as text.
-  const text = said.map(textOf).join(', ')
-  return `select ${key} as key, c.xmin::pg_catalog.text as xmin, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
+  const text = columns
+    .filter(({ name }) => isCompared(catalog.name, name))
+    .map(column => said(catalog.name, column))
+    .join(', ')
+  return `select ${key} as key, ${dated ? 'c.xmin::pg_catalog.text' : `''`} as xmin, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
 }
 
 /** Every catalog's rows by key; a catalog that may not be read is absent and named in `unread`. */
@@ -179,19 +179,31 @@ export async function readCatalogs(
   const columns = new Map(described.map(row => [row.catalog, row.columns]))
   const rows = new Map<CatalogName, Map<string, CatalogRow>>()
   const unread: string[] = []
+  const read = async (name: CatalogName, sql: string) =>
+    rows.set(name, new Map((await client.query<CatalogRow>(sql)).rows.map(row => [row.key, row])))
   for (const catalog of CATALOGS) {
-    try {
-      const own = columns.get(catalog.name)
-      if (!own) throw new Error(`${catalog.name} has no columns`)
-      const found = await client.query<CatalogRow>(rowsQuery(catalog, own))
-      rows.set(catalog.name, new Map(found.rows.map(row => [row.key, row])))
-    } catch (error) {
-      if ((error as { code?: string }).code !== '42501') throw error
-      unread.push(catalog.name)
+    const own = columns.get(catalog.name)
+    if (!own) throw new Error(`${catalog.name} has no columns`)
+    const hidden = own.filter(({ name, readable }) => !readable && isCompared(catalog.name, name))
+    if (hidden.some(({ name }) => catalog.key.includes(name))) unread.push(catalog.name)
+    else {
+      // Who may not read every column may not read who wrote the row, either.
+      const dated = hidden.length === 0
+      const readable = own.filter(column => column.readable)
+      await read(catalog.name, rowsQuery(catalog, readable, dated))
+      unread.push(...hidden.map(({ name }) => `${catalog.name}.${name}`))
     }
   }
+  if (unread.includes('pg_authid')) await read('pg_roles', ROLES)
   return { rows, unread }
 }
+
+/** What everybody may know of the roles, where their catalog may not be read, as on RDS. */
+const ROLES = `
+select r.oid::pg_catalog.text as key, '' as xmin, pg_catalog.md5(row(
+  r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
+  r.rolconnlimit, case when not r.rolsuper and r.rolname !~ '^rds' then r.rolvaliduntil end)::pg_catalog.text) as hash
+from pg_catalog.pg_roles r`
 
 const DESCRIBE = `
 select coalesce(
@@ -214,6 +226,8 @@ function objectOf(catalog: CatalogName, [first, second, third]: readonly string[
   switch (catalog) {
     case 'pg_attribute':
       return ['pg_catalog.pg_class', first, second]
+    case 'pg_roles':
+      return ['pg_catalog.pg_authid', first, '0']
     case 'pg_index':
     case 'pg_sequence':
       return ['pg_catalog.pg_class', first, '0']
@@ -225,6 +239,8 @@ function objectOf(catalog: CatalogName, [first, second, third]: readonly string[
     case 'pg_seclabel':
     case 'pg_init_privs':
       return [second, first, third]
+    case 'pg_shdepend':
+      return [second, third, '0']
     case 'pg_shdescription':
     case 'pg_shseclabel':
       return [second, first, '0']

@@ -54,11 +54,12 @@ export async function compareSchemas(
   return {
     checks: [
       check('structure.schema', judged.faults, `${count} catalog rows say the same on both sides`),
+      ...undated(judged.undated),
       ...since(judged.since),
       ...unread.map(name => ({
         name: `structure.schema.${name}`,
         verdict: 'skipped' as const,
-        detail: `${name} may not be read by this user`,
+        detail: `${name} may not be read by this user: not compared${name === 'pg_authid' ? ', passwords above all; what pg_roles shows is' : ''}`,
       })),
     ],
     digest,
@@ -94,21 +95,26 @@ async function judge(
   clients: { readonly primary: pg.Client; readonly copy: pg.Client },
   history: History,
   differences: readonly Difference[],
-): Promise<{ faults: string[]; since: string[] }> {
+): Promise<{ faults: string[]; since: string[]; undated: string[] }> {
   const xidOf = (row: CatalogRow | undefined) => (row ? history.onPrimary(Number(row.xmin)) : -1)
   const settled = differences.map(one => xidOf(one.primary)).filter(history.mayBeInCopy)
   const committed = await history.committedInCopy(clients.copy, settled)
   const faults: string[] = []
   const since: string[] = []
-  for (const one of differences) {
+  const undated: string[] = []
+  const listOf = (one: Difference) => {
+    if ((one.primary ?? one.copy)?.xmin === '') return undated
+
     const own = one.copy !== undefined && history.isForeign(history.onCopy(Number(one.copy.xmin)))
-    const bad = own || committed.has(xidOf(one.primary))
-    const list = bad ? faults : since
+    return own || committed.has(xidOf(one.primary)) ? faults : since
+  }
+  for (const one of differences) {
+    const list = listOf(one)
     const client = one.primary ? clients.primary : clients.copy
     const what = !one.copy ? 'missing in the copy' : !one.primary ? 'only in the copy' : 'different'
     list.push(list.length < NAMED ? `${await describeRow(client, one.catalog, one.key)} (${what})` : one.key)
   }
-  return { faults, since }
+  return { faults, since, undated }
 }
 
 const check = (name: string, faults: readonly string[], good: string): Check => ({
@@ -121,6 +127,18 @@ const check = (name: string, faults: readonly string[], good: string): Check => 
   asked: 'select from every catalog of the schema, on both sides',
   answer: faults.slice(0, NAMED),
 })
+
+const undated = (list: readonly string[]): Check[] =>
+  list.length === 0
+    ? []
+    : [
+        {
+          name: 'structure.schema.undated',
+          verdict: 'unknown',
+          detail: `${list.length} rows differ and their catalog, which would say since when, may not be read: ${several(list)}`,
+          answer: list.slice(0, NAMED),
+        },
+      ]
 
 const since = (list: readonly string[]): Check[] =>
   list.length === 0

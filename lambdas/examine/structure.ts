@@ -4,6 +4,9 @@ import { runAmcheck } from './amcheck.ts'
 import { ask, several } from './check.ts'
 import { refuseByName } from './guard.ts'
 import type { StructureAnswer, StructureRequest } from './request.ts'
+import { COLLATIONS, judgeCollations, type Mismatch } from './schema/collations.ts'
+import { FLAGS, judgeFlags } from './schema/flags.ts'
+import { compareSettings } from './schema/settings.ts'
 import { compareSchemas } from './schema.ts'
 import { checkSequences } from './sequences.ts'
 import { withSession } from './session.ts'
@@ -26,32 +29,6 @@ const CHECKSUMS = `
 select
   pg_catalog.current_setting('data_checksums') as enabled,
   coalesce((select sum(d.checksum_failures) from pg_catalog.pg_stat_database d), 0)::pg_catalog.int8 as failures`
-
-const COLLATIONS = `
-select c.collname::pg_catalog.text as name, c.collversion as recorded, pg_catalog.pg_collation_actual_version(c.oid) as actual
-from pg_catalog.pg_collation c
-where c.collversion is not null and c.collversion is distinct from pg_catalog.pg_collation_actual_version(c.oid)
-union all
-select 'database ' || d.datname, d.datcollversion, pg_catalog.pg_database_collation_actual_version(d.oid)
-from pg_catalog.pg_database d
-where d.datname = pg_catalog.current_database()
-  and d.datcollversion is not null
-  and d.datcollversion is distinct from pg_catalog.pg_database_collation_actual_version(d.oid)`
-
-/**
- * Settings that change what the same SQL answers. Sizes and timeouts may differ: a copy may be smaller. Those that a
- * database or a role sets are rows of a catalog, whose changes since the cut are known: `own` says so.
- */
-const SETTINGS = `
-select s.name, s.setting, s.source in ('database', 'user', 'database user') as own
-from pg_catalog.pg_settings s
-where s.name in (
-  'server_encoding', 'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'default_text_search_config',
-  'default_transaction_isolation', 'standard_conforming_strings', 'backslash_quote', 'transform_null_equals',
-  'block_size', 'data_checksums', 'integer_datetimes', 'password_encryption', 'array_nulls', 'quote_all_identifiers',
-  'track_commit_timestamp', 'xmlbinary'
-)
-order by 1`
 
 /** Is the copy sound, and is it made like the primary? Follow-up calls go on with amcheck where the last one stopped. */
 export function structure(
@@ -91,17 +68,20 @@ async function examineStructure(
 }
 
 async function earlyChecks(copy: pg.Client, primary: pg.Client | undefined): Promise<Check[]> {
-  const known = primary && (await namesOf(primary))
+  const known = primary && (await namesOf(primary, INVALID))
+  const flags = primary ? await namesOf(primary, FLAGS) : new Set<string>()
+  const collations = primary ? (await primary.query<Mismatch>(COLLATIONS)).rows : []
   return [
     await ask<{ name: string }>(copy, 'structure.valid', INVALID, rows => judgeInvalid(rows, known)),
-    await checkSequences(copy, primary),
-    await ask(copy, 'structure.collations', COLLATIONS, judgeCollations),
+    ...(await checkSequences(copy, primary)),
+    await ask<{ name: string }>(copy, 'structure.flags', FLAGS, rows => judgeFlags(rows, flags)),
+    await ask<Mismatch>(copy, 'structure.collations', COLLATIONS, rows => judgeCollations(rows, collations)),
     ...(primary ? [await compareSettings(copy, primary)] : []),
   ]
 }
 
-async function namesOf(primary: pg.Client): Promise<ReadonlySet<string>> {
-  return new Set((await primary.query<{ name: string }>(INVALID)).rows.map(row => row.name))
+async function namesOf(primary: pg.Client, question: string): Promise<ReadonlySet<string>> {
+  return new Set((await primary.query<{ name: string }>(question)).rows.map(row => row.name))
 }
 
 type Judged = Pick<Check, 'verdict' | 'detail'>
@@ -129,29 +109,4 @@ function judgeChecksums(rows: { enabled: string; failures: string }[]): Judged {
   return Number(row.failures) === 0
     ? { verdict: 'pass', detail: 'no page failed its checksum' }
     : { verdict: 'fail', detail: `${row.failures} pages failed their checksum` }
-}
-
-const judgeCollations = (rows: { name: string; recorded: string; actual: string }[]): Judged =>
-  rows.length === 0
-    ? { verdict: 'pass', detail: 'every collation has the version that its indexes were built with' }
-    : {
-        verdict: 'fail',
-        detail: `collations of another version: ${several(rows.map(row => `${row.name} ${row.recorded} now ${row.actual}`))}`,
-      }
-
-type Setting = { readonly name: string; readonly setting: string; readonly own: boolean }
-
-async function compareSettings(copy: pg.Client, primary: pg.Client): Promise<Check> {
-  const theirs = (await primary.query<Setting>(SETTINGS)).rows
-  const wanted = new Map(theirs.map(row => [row.name, row]))
-  return ask<Setting>(copy, 'structure.settings', SETTINGS, rows => {
-    const compared = rows.filter(row => !row.own && !wanted.get(row.name)?.own)
-    const other = compared.filter(row => wanted.get(row.name)?.setting !== row.setting)
-    const words = other.map(
-      row => `${row.name} is ${row.setting}, on the primary ${wanted.get(row.name)?.setting}`,
-    )
-    return words.length === 0
-      ? { verdict: 'pass', detail: `${compared.length} settings that change answers are the primary's` }
-      : { verdict: 'fail', detail: several(words) }
-  })
 }

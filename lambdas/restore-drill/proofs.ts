@@ -13,7 +13,7 @@ const NEEDED: readonly string[] = [
   ...of('quarantine', 'silenced workers subscriptions slots foreign-servers event-triggers strangers cron'),
   ...of('identify', 'system-identifier version writable timeline instance asked-time'),
   'cut.heartbeat',
-  ...of('structure', 'schema valid sequences collations settings amcheck checksums'),
+  ...of('structure', 'schema valid flags sequences collations settings amcheck checksums'),
   ...of('compare', 'plan own-writes tables complete'),
 ]
 

@@ -392,7 +392,10 @@ describe.each([18, 17] as const)('a copy of a busy primary on PostgreSQL %i', ve
 
   test('a sequence that recovery left ahead of its column is sound', () => {
     const [sequences] = found.checks.filter(check => check.name === 'structure.sequences')
-    expect(sequences).toMatchObject({ verdict: 'pass', detail: '3 sequences are at or past their column' })
+    expect(sequences).toMatchObject({
+      verdict: 'pass',
+      detail: expect.stringMatching(/^\d+ sequences are at or past their column$/),
+    })
   })
 
   test('a thousand small tables are compared, in batches whose answers fit into a checkpoint', async () => {
