@@ -25,7 +25,11 @@ export type ArchiveLab = {
 export async function openArchiveLab(settings: Settings = {}): Promise<ArchiveLab> {
   const lab = await openLab(18, { shared_buffers: '256MB', max_wal_size: '8GB', ...settings })
   // The twin's endpoint hands event triggers to RDS's own role; the lab has none, so its superuser makes them.
-  for (const file of ['0103.do.archive-triggers.sql', '0312.do.schema-change-triggers.sql'])
+  for (const file of [
+    '0103.do.archive-triggers.sql',
+    '0303.do.follow-events.sql',
+    '0312.do.schema-change-triggers.sql',
+  ])
     await lab.primary.run(readFileSync(`${MIGRATIONS}${file}`, 'utf8'))
   const master = await lab.primary.connect('master')
   await master.query("select from holdfast.set_archive_tables(array['public.*'])")

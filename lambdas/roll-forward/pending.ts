@@ -106,11 +106,12 @@ class KeyedRows implements Pending {
 
   /**
    * Columns that an update gives a value. Not a TOAST value that did not change, which is not sent; not the key, unless
-   * it changed; and an identity that is always generated only if it may have.
+   * it changed; not what is generated from others; and an identity that is always generated only if it may have.
    */
   #columnsToSet(old: Tuple | undefined, row: Tuple): number[] {
     const { columns, relation } = this.#table
-    return columns.flatMap(({ always }, index) => {
+    return columns.flatMap(({ always, computed }, index) => {
+      if (computed) return []
       const isKey = this.#key.includes(index)
       // An old tuple that is a key only says nothing of the other columns, not even by null.
       const isKnown = isKey || relation.identity === 'f'

@@ -45,7 +45,7 @@ export function statementOf(
 type Place = { readonly from: Source; readonly where: string }
 
 function insert(table: Table, source: Source): string {
-  const values = table.columns.map((_, index) => source.value(index, 'row'))
+  const values = given(table).map(index => source.value(index, 'row'))
   const columns = values.length === 0 ? '' : `(${columnList(table)}) overriding system value `
   return `insert into ${tableName(table.relation)} ${columns}select ${values.join(', ')} from ${source.name}`
 }
@@ -66,12 +66,16 @@ function update(table: Table, set: readonly number[], { from, where }: Place): s
 
 /** An identity that is always generated takes no value from an UPDATE, only from an INSERT: the row goes and comes back. */
 function replace(table: Table, set: readonly number[], { from, where }: Place): string {
-  const kept = table.columns.map((column, index) => {
-    const value = set.includes(index) ? from.value(index, 'row') : `t.${quote(column.name)}`
+  const kept = given(table).map(index => {
+    const value = set.includes(index)
+      ? from.value(index, 'row')
+      : `t.${quote(table.columns[index]?.name ?? '')}`
     return `${value} as v${index}`
   })
   const gone = `delete from only ${tableName(table.relation)} as t using ${from.name} where ${where} returning ${kept.join(', ')}`
-  const values = table.columns.map((_, index) => `v${index}`).join(', ')
+  const values = given(table)
+    .map(index => `v${index}`)
+    .join(', ')
   return `with gone as (${gone}) insert into ${tableName(table.relation)} (${columnList(table)}) overriding system value select ${values} from gone`
 }
 
@@ -80,8 +84,12 @@ function replace(table: Table, set: readonly number[], { from, where }: Place): 
  * type has an equality (json, xml, point); both sides are written by the type itself.
  */
 function removeRows(table: Table, source: Source, times: readonly number[]): string {
-  const wanted = table.columns.map((_, index) => source.value(index, 'old')).join(', ')
-  const here = table.columns.map(column => `t.${quote(column.name)}`).join(', ')
+  const wanted = given(table)
+    .map(index => source.value(index, 'old'))
+    .join(', ')
+  const here = given(table)
+    .map(index => `t.${quote(table.columns[index]?.name ?? '')}`)
+    .join(', ')
   const count = source.array('int', times.map(String), ',')
   return `with wanted as materialized (
       select row(${wanted})::text as whole, r.n, r.${count} as times from ${source.name}
@@ -96,7 +104,14 @@ function removeRows(table: Table, source: Source, times: readonly number[]): str
 }
 
 function columnList(table: Table): string {
-  return table.columns.map(column => quote(column.name)).join(', ')
+  return given(table)
+    .map(index => quote(table.columns[index]?.name ?? ''))
+    .join(', ')
+}
+
+/** Places of the columns that have a value of their own: what is generated follows from them. */
+function given(table: Table): number[] {
+  return table.columns.flatMap(({ computed }, index) => (computed ? [] : [index]))
 }
 
 /** The changes as a table `r` with a column for each array asked for, and their number from 1 as `n`. */

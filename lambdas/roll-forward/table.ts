@@ -13,6 +13,8 @@ export type TableColumn = {
   readonly delimiter: string
   /** `generated always as identity`: no UPDATE may give it a value. */
   readonly always: boolean
+  /** Generated from other columns: the copy computes it, and nothing may give it a value. */
+  readonly computed: boolean
 }
 
 /** What finds a row: the column's place in the relation, and its type's own equality. */
@@ -53,7 +55,8 @@ select
       'type', pg_catalog.format_type(a.atttypid, -1),
       'travels', t.typarray <> 0 and t.typtype not in ('c', 'd'),
       'delimiter', t.typdelim,
-      'always', a.attidentity = 'a')), '[]')
+      'always', a.attidentity = 'a',
+      'computed', a.attgenerated <> '')), '[]')
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
@@ -114,7 +117,9 @@ export async function readTable(client: pg.Client, relation: Relation): Promise<
 
 /** Whether an index is the one by which the stream names rows; where it sends whole rows, the primary key will do. */
 function isIdentity(index: Index, relation: Relation): boolean {
-  if (relation.identity === 'f') return index.primary
+  // A server that does not send generated columns does not send a key of them.
+  const isSent = index.columns.every(name => relation.columns.some(column => column.name === name))
+  if (relation.identity === 'f') return index.primary && isSent
   const named = relation.columns.filter(column => column.key).map(column => column.name)
   return named.length === index.columns.length && named.every(name => index.columns.includes(name))
 }

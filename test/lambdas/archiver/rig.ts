@@ -67,7 +67,11 @@ export async function openRig(
   const destination = { s3: store.s3, bucket: BUCKET, retention: 3_600 }
   const master = await lab.primary.connect('master')
   // The twin's endpoint hands event triggers to RDS's own role; the lab has none, so its superuser makes them.
-  for (const file of ['0103.do.archive-triggers.sql', '0312.do.schema-change-triggers.sql'])
+  for (const file of [
+    '0103.do.archive-triggers.sql',
+    '0303.do.follow-events.sql',
+    '0312.do.schema-change-triggers.sql',
+  ])
     await lab.primary.run(readFileSync(new URL(`../../../sql/migrations/${file}`, import.meta.url), 'utf8'))
   await master.query('select from holdfast.set_archive_tables($1)', [options.tables ?? ['public.*']])
 

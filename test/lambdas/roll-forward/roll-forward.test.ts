@@ -87,6 +87,10 @@ create table numbered (id bigint generated always as identity primary key, v tex
 create table counted (id bigint generated always as identity, v text);
 insert into numbered (v) values ('a'), ('b');
 insert into counted (v) values ('a'), ('b');
+create table doubled (a int, b int, twice int generated always as (b * 2) stored);
+create table keyed_by_sum (a int, v text, c int generated always as (a + 1) stored primary key);
+insert into doubled (a, b) values (1, 1), (1, 1), (2, 2);
+insert into keyed_by_sum (a) values (1), (2), (3);
 create table parent (id int primary key);
 create table child (id int primary key, parent int references parent on delete cascade);
 create table watched (id int primary key, v text);
@@ -117,6 +121,14 @@ const TAIL = [
   `insert into counted (v) values ('c')`,
   `update counted set v = 'changed' where id = 1`,
   'update counted set v = v where id = 2',
+  // Generated columns: part of the whole row, or the key itself.
+  'insert into doubled (a, b) values (3, 3)',
+  'update doubled set b = 5 where ctid = (select min(ctid) from doubled where a = 1)',
+  'delete from doubled where a = 2',
+  `insert into keyed_by_sum (a, v) values (7, 'new')`,
+  `update keyed_by_sum set v = 'changed' where a = 1`,
+  'update keyed_by_sum set a = 9 where a = 2',
+  'delete from keyed_by_sum where a = 3',
   'insert into kind (id) values (2)',
   `update kind set ${TYPES.map((_, index) => `c${index} = null`).join(', ')} where id = 1`,
   'insert into bare select * from kind',
