@@ -21,4 +21,5 @@ export const METRICS = {
   tableBloatPercent: 'TableBloatPercent',
   indexBloatPercent: 'IndexBloatPercent',
   wraparoundPercent: 'WraparoundPercent',
+  slotsPercent: 'ReplicationSlotsPercent',
 } as const

@@ -16,6 +16,8 @@ export type State = {
   readonly tableBloatPercent: number
   readonly indexBloatPercent: number
   readonly wraparoundPercent: number
+  /** Of max_replication_slots, whoever made them. */
+  readonly slotsPercent: number
 }
 
 /** Tables with fewer rows are rewritten by one vacuum and say nothing. */
@@ -74,7 +76,9 @@ export async function readState(client: Client): Promise<State> {
        (select coalesce(max(100.0 * n_dead_tup / (n_live_tup + n_dead_tup)), 0)
         from pg_catalog.pg_stat_user_tables where n_live_tup + n_dead_tup > $1) as "tableBloatPercent",
        (select coalesce(max(100.0 * greatest(0, pages - wanted_pages) / pages), 0) from holdfast.index_bloat()) as "indexBloatPercent",
-       (select max(100.0 * pg_catalog.age(datfrozenxid) / 2147483648) from pg_catalog.pg_database) as "wraparoundPercent"`,
+       (select max(100.0 * pg_catalog.age(datfrozenxid) / 2147483648) from pg_catalog.pg_database) as "wraparoundPercent",
+       (select 100.0 * count(*) / greatest(1, pg_catalog.current_setting('max_replication_slots')::int)
+        from pg_catalog.pg_replication_slots) as "slotsPercent"`,
     [LARGE_TABLE],
   )
   const row = rows[0]
@@ -85,5 +89,6 @@ export async function readState(client: Client): Promise<State> {
     tableBloatPercent: Number(row.tableBloatPercent),
     indexBloatPercent: Number(row.indexBloatPercent),
     wraparoundPercent: Number(row.wraparoundPercent),
+    slotsPercent: Number(row.slotsPercent),
   }
 }

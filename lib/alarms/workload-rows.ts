@@ -70,6 +70,16 @@ export function workloadRows(config: EnvironmentConfig): AlarmRow[] {
       summary: 'half of a large index is empty',
       derivation: 'ours: rebuilding it halves what must stay in memory',
     }),
+    row('slots-full', of(METRICS.slotsPercent, 'Maximum'), {
+      ...warn,
+      article: 'slot',
+      bad: 'above',
+      threshold: 80,
+      unit: 'percent',
+      when: [2, 3],
+      summary: 'hardly a replication slot is left: neither a replica nor the archive could be made anew',
+      derivation: 'ours: four fifths of max_replication_slots, by whoever may make slots',
+    }),
     row('workload-unseen', of(METRICS.connectionsPercent, 'Maximum'), {
       ...warn,
       article: 'queries',

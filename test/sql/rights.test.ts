@@ -30,6 +30,18 @@ describe.each([18, 17] as const)('on PostgreSQL %i', version => {
       `insert into holdfast.heartbeat (instance, code) values ('shop-prod', 'x')`,
       'done',
     ],
+    ...[`E'evil\\nPASS'`, `E'evil\\n'`, `''`, `'-shop'`, `'Shop'`, `'shop--prod'`, `repeat('a', 64)`].map(
+      (instance): [string, string, string] => [
+        'holdfast_heartbeat',
+        `insert into holdfast.heartbeat (instance, code) values (${instance}, 'x')`,
+        '23514',
+      ],
+    ),
+    ...[`''`, `E'a\\nb'`, `repeat('a', 101)`, `U&'\\202E'`].map((code): [string, string, string] => [
+      'holdfast_heartbeat',
+      `insert into holdfast.heartbeat (instance, code) values ('shop-prod', ${code})`,
+      '23514',
+    ]),
     ['holdfast_heartbeat', 'select holdfast.prune(10)', 'done'],
     [
       'holdfast_heartbeat',

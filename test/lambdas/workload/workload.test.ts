@@ -75,6 +75,29 @@ test('sees slow statements, waiting sessions, undone transactions and dead rows 
   await expect(watcher.query('select from t')).rejects.toMatchObject({ code: '42501' })
 })
 
+test('counts every replication slot, whoever made it, against how many there may be', async () => {
+  await cluster.query(`alter role holdfast_archiver replication`)
+  const before = (await watchWorkload(watcher, async () => {})).slotsPercent
+  const archiver = new pg.Client({
+    host: cluster.socket,
+    port: cluster.port,
+    database: 'app',
+    user: 'holdfast_archiver',
+  })
+  await archiver.connect()
+  const { rows } = await archiver.query<{ most: number }>(
+    `select current_setting('max_replication_slots')::int as most`,
+  )
+  const most = rows[0]?.most ?? 0
+  for (let slot = 0; slot < most; slot += 1)
+    await archiver.query(`select pg_create_logical_replication_slot('fill_${slot}', 'test_decoding')`)
+  const full = (await watchWorkload(watcher, async () => {})).slotsPercent
+  for (let slot = 0; slot < most; slot += 1)
+    await archiver.query(`select pg_drop_replication_slot('fill_${slot}')`)
+  await archiver.end()
+  expect([before, full]).toEqual([0, 100])
+})
+
 test('calls an index bloated that lost most of its keys, and a fresh one not', async () => {
   const client = await cluster.connect('app')
   await client.query('create table big (id bigint primary key, filler text)')
