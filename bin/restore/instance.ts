@@ -3,6 +3,7 @@ import {
   type DBInstance,
   ModifyDBInstanceCommand,
   type RDSClient,
+  RebootDBInstanceCommand,
   RemoveTagsFromResourceCommand,
   RestoreDBInstanceFromDBSnapshotCommand,
   RestoreDBInstanceToPointInTimeCommand,
@@ -20,9 +21,19 @@ const PATIENCE_SECONDS = 6 * 3_600
 const BROKEN = /^(failed|restore-error|incompatible-|inaccessible-|storage-full|deleting)/
 
 /** Asks for the restore with everything said: what is left out RDS fills with defaults, the default security group among them. */
-export async function requestRestore(rds: RDSClient, source: Source, identifier: string): Promise<void> {
+export async function requestRestore(
+  rds: RDSClient,
+  source: Source,
+  identifier: string,
+  group: string,
+): Promise<void> {
   const { from, moment } = source
-  const wanted = { ...traitsOf(source), DeletionProtection: false, PubliclyAccessible: false }
+  const wanted = {
+    ...traitsOf(source),
+    // As a copy it reaches out to nobody, and its database knows by this group that it is a copy.
+    DBParameterGroupName: group,
+    ...{ DeletionProtection: false, PubliclyAccessible: false },
+  }
   if (from.kind === 'snapshot') {
     await rds.send(
       new RestoreDBInstanceFromDBSnapshotCommand({
@@ -106,27 +117,50 @@ export async function closeInstance(rds: RDSClient, instance: Pick<Instance, 'ar
   await rds.send(new RemoveTagsFromResourceCommand({ ResourceName: instance.arn, TagKeys: [TAGS.drill] }))
 }
 
-/** Gives the proven instance its name, and with it the protection; returns it under that name. */
+/**
+ * Gives the proven instance its name, and with it the protection and production's parameters, which a restart brings
+ * into force; returns it under that name.
+ */
 export async function nameInstance(
   rds: RDSClient,
+  source: Source,
   from: string,
   to: string,
   everySeconds: number,
   tell: (status: string) => void,
 ): Promise<DBInstance> {
+  const group = traitsOf(source).DBParameterGroupName
   await rds.send(
     new ModifyDBInstanceCommand({
       DBInstanceIdentifier: from,
       NewDBInstanceIdentifier: to,
       DeletionProtection: true,
+      ...(group === undefined ? {} : { DBParameterGroupName: group }),
       ApplyImmediately: true,
     }),
   )
-  return waitUntilAvailable(rds, to, everySeconds, tell, found => found.DeletionProtection === true)
+  const wait = (settled: (found: DBInstance) => boolean) =>
+    waitUntilAvailable(rds, to, everySeconds, tell, settled)
+  const named = await wait(
+    found => found.DeletionProtection === true && statusOf(found, group) !== 'applying',
+  )
+  if (group === undefined || statusOf(named, group) === 'in-sync') return named
+  await rds.send(new RebootDBInstanceCommand({ DBInstanceIdentifier: to }))
+  return wait(found => statusOf(found, group) === 'in-sync')
+}
+
+/** How far the instance is with a parameter group; undefined where it has another. */
+function statusOf(found: DBInstance, group: string | undefined): string | undefined {
+  return found.DBParameterGroups?.find(each => each.DBParameterGroupName === group)?.ParameterApplyStatus
 }
 
 /** What the instance must be: anything that RDS filled in by itself is a failure. */
-export function configurationChecks(source: Source, found: DBInstance, sameRegionKey: boolean): Check[] {
+export function configurationChecks(
+  source: Source,
+  found: DBInstance,
+  sameRegionKey: boolean,
+  group: string,
+): Check[] {
   const wanted = traitsOf(source)
   const same = (name: string, is: unknown, want: unknown): Check => {
     const equal = JSON.stringify(is) === JSON.stringify(want)
@@ -147,7 +181,7 @@ export function configurationChecks(source: Source, found: DBInstance, sameRegio
   return [
     same('subnet-group', found.DBSubnetGroup?.DBSubnetGroupName, wanted.DBSubnetGroupName),
     same('security-groups', groups.sort(), [...wanted.VpcSecurityGroupIds].sort()),
-    same('parameter-group', parameters, [[wanted.DBParameterGroupName, 'in-sync']]),
+    same('parameter-group', parameters, [[group, 'in-sync']]),
     same('class', found.DBInstanceClass, wanted.DBInstanceClass),
     same('multi-az', found.MultiAZ ?? false, wanted.MultiAZ),
     same(

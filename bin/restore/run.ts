@@ -1,11 +1,15 @@
 import { RDSClient } from '@aws-sdk/client-rds'
+import type { Endpoint } from '../../lambdas/examine/request.ts'
 import { describe } from '../../lambdas/restore-drill/copy.ts'
 import { PROVING_PREFIX } from '../../lambdas/restore-drill/names.ts'
 import { endpointOf } from '../../lambdas/restore-drill/stages/plan.ts'
+import type { CloseAnswer, RollForwardRequest } from '../../lambdas/roll-forward/request.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
 import { worst } from '../../lambdas/runtime/verdict.ts'
+import { parameterGroup } from '../../lib/names.ts'
 import type { RestoreOptions } from '../commands/restore.ts'
 import { type Deployment, openDeployment } from '../drill/deployment.ts'
+import { invokeFunction } from '../drill/invoke.ts'
 import { complain, Progress, print } from '../terminal.ts'
 import { findTail, type Tail } from './archive.ts'
 import {
@@ -103,7 +107,8 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
   const proving = PROVING_PREFIX + name
   tell(`restoring ${source.from.kind} ${source.from.id} to ${source.moment} as ${proving}`)
   plan.standing = proving
-  await requestRestore(rds, source, proving)
+  const group = parameterGroup(config, 'drill')
+  await requestRestore(rds, source, proving, group)
   const shown = await waitUntilAvailable(rds, proving, every, status => tell(`${proving} is ${status}`))
   const availableAfter = Math.round((Date.now() - began) / 1_000)
   const instance = await describe(rds, proving)
@@ -118,15 +123,21 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
     source,
     shown,
     options.region === 'home' && source.from.kind === 'instance',
+    group,
   )
   const rolled = await roll(plan, proof, lambda, copy, tell, tail)
-  const checks = [...settings, ...proof.checks, ...(rolled?.checks ?? [])]
+  const found = [...settings, ...proof.checks, ...(rolled?.checks ?? [])]
+  // What was given to whoever rolled it forward is taken back before it can be anybody's.
+  const closed = worst(found) === 'pass' && rolled ? await close(plan, lambda, copy, tell) : []
+  const checks = [...found, ...closed]
   const verdict = worst(checks)
   let standing = { identifier: proving, arn: instance.arn, host: instance.host, port: instance.port }
   if (verdict === 'pass') {
     tell(`proven: closing it to the functions that proved it, and naming it ${name}`)
     await closeInstance(rds, instance)
-    const named = await nameInstance(rds, proving, name, every, status => tell(`${name} is ${status}`))
+    const named = await nameInstance(rds, source, proving, name, every, status =>
+      tell(`${name} is ${status}`),
+    )
     plan.standing = name
     standing = {
       identifier: name,
@@ -159,6 +170,17 @@ async function roll(
   if (tail === null || rollForwardArn === null || worst(proof.checks) !== 'pass') return null
   tell('rolling the copy forward along the archive')
   return rollForward({ lambda, arn: rollForwardArn, tell }, source, proof, tail, copy)
+}
+
+async function close(
+  { rollForwardArn }: Plan,
+  lambda: ReturnType<Deployment['lambda']>,
+  copy: Endpoint,
+  tell: (said: string) => void,
+): Promise<CloseAnswer['checks']> {
+  tell('taking back what the roll-forward was given')
+  const request: RollForwardRequest = { task: 'close', copy }
+  return (await invokeFunction<CloseAnswer>(lambda, rollForwardArn ?? '', request)).checks
 }
 
 function rpoOf(proof: Proof, rolled: Rolled | null): Restored['rpo'] {

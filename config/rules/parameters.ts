@@ -143,6 +143,11 @@ const NEEDED: readonly (readonly [
     'triggers and foreign keys would be silent for everybody',
   ],
   [
+    'max_logical_replication_workers',
+    value => Number(value) === 0,
+    'a copy is told from production by having none: production would pass for a copy of itself',
+  ],
+  [
     'default_transaction_read_only',
     value => !off(value),
     'the heartbeat could not write, and so nothing could be measured',

@@ -6,6 +6,7 @@ import { publish } from '../runtime/metrics.ts'
 import { sealed } from '../runtime/sealed.ts'
 import type { Archive } from '../runtime/segment/store.ts'
 import { refuseForeignCopy } from '../runtime/whereabouts.ts'
+import { closeCopy } from './close.ts'
 import { compareWith } from './compare.ts'
 import { fingerprint } from './fingerprint.ts'
 import { measureLoss } from './loss.ts'
@@ -31,6 +32,7 @@ async function answerTask(event: unknown): Promise<RollForwardAnswer> {
   if (request.task === 'fingerprint') return withClient(primary(), READER, {}, fingerprint)
   if (request.task === 'compare')
     return withClient(copyOf(request.copy), USER, {}, client => compareWith(client, request.fingerprint))
+  if (request.task === 'close') return withClient(copyOf(request.copy), SCHEMA_USER, {}, closeCopy)
   return apply(archive, request)
 }
 

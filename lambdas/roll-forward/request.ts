@@ -116,12 +116,21 @@ export type LossAnswer = {
   readonly complete: boolean
 }
 
-export type RollForwardRequest = FingerprintRequest | ApplyRequest | CompareRequest | LossRequest
-export type RollForwardAnswer = FingerprintAnswer | ApplyAnswer | CompareAnswer | LossAnswer
+/** Ends a proven copy's being one: whatever the roll-forward was given there is taken back, before it gets its name. */
+export type CloseRequest = { readonly task: 'close'; readonly copy: Endpoint }
+export type CloseAnswer = { readonly checks: Check[] }
 
-const TASKS = ['fingerprint', 'apply', 'compare', 'loss']
+export type RollForwardRequest =
+  | FingerprintRequest
+  | ApplyRequest
+  | CompareRequest
+  | LossRequest
+  | CloseRequest
+export type RollForwardAnswer = FingerprintAnswer | ApplyAnswer | CompareAnswer | LossAnswer | CloseAnswer
 
-/** @throws Refusal `BadRequest` for anything that is none of the four tasks. */
+const TASKS = ['fingerprint', 'apply', 'compare', 'loss', 'close']
+
+/** @throws Refusal `BadRequest` for anything that is none of the five tasks. */
 export function parseRollForwardRequest(event: unknown): RollForwardRequest {
   const task = (event as { task?: unknown } | null)?.task
   if (typeof task === 'string' && TASKS.includes(task)) return event as RollForwardRequest

@@ -7,7 +7,7 @@ import { type Applied, applyTail } from './apply.ts'
 import type { ApplyAnswer, ApplyRequest } from './request.ts'
 
 /** Refusals that say that copy and archive do not fit: the drill failed. Any other one left the question open. */
-const FAILURES = ['RowMissing', 'NotApplied', 'NotAPrefix', 'ForeignWrites']
+const FAILURES = ['RowMissing', 'NotApplied', 'NotAPrefix', 'ForeignWrites', 'ForeignRights']
 
 export type RollForwardOptions = {
   readonly client: pg.Client

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
+import { Refusal } from '../runtime/failure.ts'
 import type { Relation } from '../runtime/segment/pgoutput.ts'
 import { liftLimits } from './limits.ts'
 import { loadState, type SchemaProgress, type Step, saveState } from './progress.ts'
@@ -37,7 +38,10 @@ export class SchemaSession {
     const key = randomBytes(32).toString('hex')
     await client.query('select from holdfast.take_copy($1)', [key])
     const session = new SchemaSession(client, key, await loadState(client, 'schema_progress'))
-    await session.#inTransaction(() => session.#rest(true))
+    await session.#inTransaction(async () => {
+      await session.#rest(true)
+      await session.#noteRights(false)
+    })
     return session
   }
 
@@ -58,9 +62,11 @@ export class SchemaSession {
       if (replay.kind === 'withheld') done.withheld = [...done.withheld, replay.reason]
       if (replay.kind === 'left out') done.leftOut = [...done.leftOut, replay.reason]
       if (replay.kind === 'run') {
+        await this.#refuseUnexplained()
         await this.#rest(false)
         const repeated = await repeat(this.#client, this.#key, recorded, replay.text)
         await this.#rest(true)
+        await this.#noteRights(true)
         done.schemaChanges++
         done.leftOut = [...done.leftOut, ...repeated.leftOut]
         done.roles = [...done.roles, ...repeated.roles]
@@ -104,9 +110,28 @@ export class SchemaSession {
     }
   }
 
-  /** Wakes the triggers as they stood. */
+  /** Wakes the triggers as they stood, and looks at the rights. @throws Refusal `ForeignRights` */
   async close(): Promise<void> {
-    await this.#inTransaction(() => this.#rest(false))
+    await this.#inTransaction(async () => {
+      await this.#rest(false)
+      await this.#refuseUnexplained()
+    })
+  }
+
+  /** Who may what is as it was, but for what recorded changes made of it. */
+  async #refuseUnexplained(): Promise<void> {
+    const { rows } = await this.#client.query('select holdfast.unexplained_rights($1) as found', [this.#key])
+    const found: string[] = rows[0].found
+    if (found.length === 0) return
+    throw new Refusal(
+      'ForeignRights',
+      `rights changed on the copy that no recorded change of the schema changed: ${found.slice(0, 5).join('; ')}`,
+      'whoever changed them had no business there: throw the copy away, and look who can log in to it',
+    )
+  }
+
+  #noteRights(anew: boolean): Promise<unknown> {
+    return this.#client.query('select holdfast.note_rights($1, $2)', [this.#key, anew])
   }
 
   #rest(resting: boolean): Promise<unknown> {

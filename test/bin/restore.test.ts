@@ -154,10 +154,17 @@ test('with the archive a copy holds what was committed after the newest restorab
   expect(
     restored.checks.filter(check => check.name.startsWith('roll-forward.')).map(check => check.verdict),
   ).not.toContain('fail')
-  const rows = await asOwner({ host: restored.host ?? '', port: restored.port ?? 0 }, client =>
-    client.query<{ n: number }>(`select count(*)::int as n from public.orders where note = 'late'`),
+  expect(restored.checks).toContainEqual(
+    expect.objectContaining({ name: 'roll-forward.closed', verdict: 'pass' }),
   )
-  expect(rows.rows).toEqual([{ n: 7 }])
+  const rows = await asOwner({ host: restored.host ?? '', port: restored.port ?? 0 }, client =>
+    client.query<{ n: number }>(
+      `select count(*)::int as n, holdfast.is_copy() as copy,
+        current_setting('max_logical_replication_workers') <> '0' as "likeProduction"
+      from public.orders where note = 'late'`,
+    ),
+  )
+  expect(rows.rows).toEqual([{ n: 7, copy: false, likeProduction: true }])
 }, 300_000)
 
 test('a moment before a bad write comes back without it, though the archive holds it', async () => {

@@ -117,6 +117,13 @@ export const PARAMETERS: readonly Case[] = [
     /triggers and foreign keys/,
   ],
   [
+    'refuses a primary that would pass for its own copy',
+    { database: { parameters: { max_logical_replication_workers: '0' } } },
+    { database: { parameters: { max_logical_replication_workers: '8' } } },
+    'database.parameters.max_logical_replication_workers',
+    /pass for a copy of itself/,
+  ],
+  [
     'refuses a primary that only reads',
     { database: { parameters: { default_transaction_read_only: 'on' } } },
     { database: { parameters: { default_transaction_read_only: 'off' } } },
