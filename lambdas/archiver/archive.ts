@@ -18,8 +18,17 @@ import {
 } from './server.ts'
 import type { Destination } from './upload.ts'
 
-/** Held by the session that archives; any bigint that nobody else takes. */
-const LOCK = '7310868735423870319'
+/**
+ * What the session that archives calls itself. Only the archiver's own login has sessions of its own: an advisory lock
+ * is everybody's to take, and who kept it would stop the archive. Two that begin in one moment may both stand aside; the
+ * next run is a minute away.
+ */
+export const AT_WORK = 'holdfast-archiver at work'
+
+const OTHERS = `
+select from pg_catalog.pg_stat_activity a
+join pg_catalog.pg_stat_activity me on me.pid = pg_catalog.pg_backend_pid() and me.usesysid = a.usesysid
+where a.application_name = $1 and a.pid <> me.pid and a.datid = me.datid`
 
 export type ArchiveOptions = {
   /** Connections to the primary as the archiver; `reader` serves nothing else afterwards. Both are the caller's to end. */
@@ -66,8 +75,8 @@ set lc_monetary = 'C'`
 export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> {
   const { control } = options
   await control.query(LETTING_GO)
-  const { rows } = await control.query('select pg_catalog.pg_try_advisory_lock($1) as mine', [LOCK])
-  if (rows[0].mine !== true) return nothing('busy')
+  await control.query('select pg_catalog.set_config($1, $2, false)', ['application_name', AT_WORK])
+  if ((await control.query(OTHERS, [AT_WORK])).rowCount !== 0) return nothing('busy')
   await options.reader.query(LETTING_GO)
   for (const statement of READING.split(';')) await options.reader.query(statement)
   const identity = await identify(options)

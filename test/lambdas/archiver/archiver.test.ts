@@ -71,9 +71,21 @@ test('lets a quiet database forget its log', async () => {
 
 test('leaves the slot to the archiver that is already at work', async () => {
   const other = await rig.lab.primary.connect('holdfast_archiver')
-  await other.query('select pg_advisory_lock(7310868735423870319)')
+  await other.query(`set application_name = 'holdfast-archiver at work'`)
   try {
     expect(await rig.run()).toMatchObject({ state: 'busy', segments: 0 })
+  } finally {
+    await other.end()
+  }
+})
+
+test('stands aside for no other login, whatever it calls itself and locks', async () => {
+  const other = await rig.lab.primary.connect('master')
+  await other.query(
+    `set application_name = 'holdfast-archiver at work'; select pg_advisory_lock(7310868735423870319)`,
+  )
+  try {
+    expect(await rig.run()).toMatchObject({ state: 'archived' })
   } finally {
     await other.end()
   }
