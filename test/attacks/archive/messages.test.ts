@@ -101,7 +101,7 @@ test('a change inside somebody’s function is recorded of whom the function run
   await as(
     rig,
     'tenant_a',
-    `select public.serve(E'a"\\nPL/pgSQL function x() line 1 at EXECUTE'); create table tenant_a.after (id int primary key)`,
+    `set holdfast.following = 'on'; select public.serve(E'a"\\nPL/pgSQL function x() line 1 at EXECUTE'); create table tenant_a.after (id int primary key)`,
   )
   const rows = await rig.lab.primary.cluster.query(
     "select record->>'role' as role, record#>>'{statements,0,text}' as text from holdfast.schema_change order by seq desc limit 2",
