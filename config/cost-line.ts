@@ -4,7 +4,7 @@ import type { EnvironmentConfig, Mode } from './schema.ts'
 import { GP3_LARGE } from './storage.ts'
 
 /** What a line is paid for: an objective, the reads, the speed of the service, or the database itself. */
-export type Purpose = Mode | 'service' | 'reads' | 'proof'
+export type Purpose = Exclude<Mode, 'account-loss'> | 'deletion' | 'service' | 'reads' | 'proof'
 
 /** One line of the bill. Money is USD a month. */
 export type CostLine = {

@@ -64,9 +64,9 @@ function backups(config: EnvironmentConfig): CostLine[] {
     lines.push(moved(config, `${name} backups, copied`, 'region-loss'))
   }
   if (vault.enabled) {
-    lines.push(count(`${name} vault`, kept(config, vault.retention), 'account-loss'))
-    lines.push(count(`${name} vault, copied`, kept(config, vault.retention), 'account-loss', standbyRegion))
-    lines.push(moved(config, `${name} vault, copied`, 'account-loss'))
+    lines.push(count(`${name} vault`, kept(config, vault.retention), 'deletion'))
+    lines.push(count(`${name} vault, copied`, kept(config, vault.retention), 'deletion', standbyRegion))
+    lines.push(moved(config, `${name} vault, copied`, 'deletion'))
   }
   return lines
 }

@@ -79,7 +79,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
   'instance-loss': 'surviving the loss of an instance or a zone',
   'bad-write': 'undoing a bad write: backups and the archive',
   'region-loss': 'surviving the loss of the region: standby and copies',
-  'account-loss': 'surviving the loss of the account: the locked vault',
+  deletion: 'what nobody can delete: the locked vault and its copies',
   reads: 'read replicas',
   proof: 'drills, heartbeats and alarms',
 }

@@ -9,15 +9,16 @@ Examples:
   holdfast status --env prod --watch
   holdfast status --env prod --target aws
   holdfast status --all                   the twin's functions, buckets and drills as well
-  holdfast status --check                 exit code 1 unless every drilled objective holds and none is exposed
+  holdfast status --check                 exit code 1 unless every objective holds, those that nothing drills included
   holdfast status --json | jq '.objectives[] | {mode, state, exposure}'
 
-States: holds (inside the objective and proven in time), exposed (would lose more than allowed now),
-unproven (no drill has passed in time), unknown (nobody can tell).
+States: holds (a way back keeps it now, its newest drill passed, in time, and none of their alarms rings), exposed
+(would lose more or take longer than allowed now, or its page rings), unproven (nothing drills it, no drill passed in
+time, or the newest failed), unknown (nobody can tell). Below the table stands why one does not hold.
 Columns: what the objective allows to lose and to take; what would be lost now, and by which means it would come
 back; the age of the newest proof, and how often one is due.
 
-Exit codes: 0 looked, whatever it saw; 1 could not look, or, with --check, not every drilled objective holds.`
+Exit codes: 0 looked, whatever it saw; 1 could not look, or, with --check, not every objective holds.`
 
 type Options = Where & {
   json?: boolean
@@ -34,7 +35,7 @@ export const register: Verb = program => {
   where(program.command('status'))
     .description('every objective, how exposed it is, its last proof, and what rings')
     .option('--watch', `look again every ${EVERY} seconds`)
-    .option('--check', 'exit code 1 unless every drilled objective holds and none is exposed or unknown')
+    .option('--check', 'exit code 1 unless every objective holds: kept by a way back now, and proven in time')
     .option('--all', 'everything that a twin is made of')
     .option('--json', 'for machines')
     .addHelpText('after', EXAMPLES)
@@ -63,11 +64,15 @@ async function look({ config, twin }: Deployment, all: boolean) {
   const { alarmList, objectiveTable } = await import('../status/screen.ts')
   const now = Date.now()
   const regions = [config.region, config.standbyRegion]
-  const [objectives, ...answers] = await Promise.all([
-    objectiveStatuses(config, now),
-    ...regions.map(region => answerOf(limit => ringingAlarms(region, config.name, limit))),
-  ])
+  const answers = await Promise.all(
+    regions.map(region => answerOf(limit => ringingAlarms(region, config.name, limit))),
+  )
   const alarms = answers.flatMap(({ value }) => value ?? [])
+  const objectives = await objectiveStatuses(
+    config,
+    now,
+    alarms.map(({ name }) => name),
+  )
   const silent = regions.filter((_, index) => answers[index]?.silence !== undefined)
   const where = twin ? `the twin at ${twin.endpoint}` : `account ${config.account}`
   const details = twin ? await twinDetails(twin, all) : undefined
@@ -91,11 +96,7 @@ async function look({ config, twin }: Deployment, all: boolean) {
       ),
       ...(details ? [details.screen] : []),
     ].join('\n\n'),
-    holds:
-      silent.length === 0 &&
-      objectives.every(
-        ({ state, proofEvery }) => state === 'holds' || (state === 'unproven' && proofEvery === undefined),
-      ),
+    holds: silent.length === 0 && objectives.every(({ state }) => state === 'holds'),
   }
 }
 

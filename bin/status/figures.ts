@@ -12,48 +12,59 @@ export type Wanted = Readonly<Record<string, Metric>>
 /** Seconds back in which a figure still counts as now: three runs of the slowest publisher. */
 const RECENT = 900
 
+/** A figure and how long ago it was published. Seconds. */
+export type Said = { readonly value: number; readonly age: number }
+
 /**
  * The newest value of each metric in that region; `undefined` where nothing was published lately, which is not zero.
  * @param now milliseconds since the epoch
  * @param limit ends the question
+ * @param within seconds back in which it still counts; `period` those of one value
  */
 export async function newestFigures(
   region: string,
   wanted: Wanted,
   now: number,
   limit?: AbortSignal,
-): Promise<Readonly<Record<string, number | undefined>>> {
+  { within = RECENT, period = 60 }: { readonly within?: number; readonly period?: number } = {},
+): Promise<Readonly<Record<string, Said | undefined>>> {
   const names = Object.keys(wanted)
   if (names.length === 0) return {}
   const client = new CloudWatchClient({ region })
   try {
     const { MetricDataResults = [] } = await client.send(
       new GetMetricDataCommand({
-        StartTime: new Date(now - RECENT * 1_000),
+        StartTime: new Date(now - within * 1_000),
         EndTime: new Date(now + 60_000),
         ScanBy: 'TimestampDescending',
-        MetricDataQueries: Object.values(wanted).map(queryOf),
+        MetricDataQueries: Object.values(wanted).map((metric, index) => queryOf(metric, index, period)),
       }),
       { abortSignal: limit },
     )
     return Object.fromEntries(
-      names.map((name, index) => [
-        name,
-        MetricDataResults.find(result => result.Id === `q${index}`)?.Values?.[0],
-      ]),
+      names.map((name, index) => {
+        const { Values, Timestamps } = MetricDataResults.find(result => result.Id === `q${index}`) ?? {}
+        const [value, at] = [Values?.[0], Timestamps?.[0]]
+        if (value === undefined || at === undefined) return [name, undefined]
+        return [name, { value, age: Math.max(0, (now - at.getTime()) / 1_000) }]
+      }),
     )
   } finally {
     client.destroy()
   }
 }
 
-function queryOf({ namespace, name, dimensions, statistic }: Metric, index: number): MetricDataQuery {
+function queryOf(
+  { namespace, name, dimensions, statistic }: Metric,
+  index: number,
+  period: number,
+): MetricDataQuery {
   const pairs = Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }))
   return {
     Id: `q${index}`,
     MetricStat: {
       Metric: { Namespace: namespace, MetricName: name, Dimensions: pairs },
-      Period: 60,
+      Period: period,
       Stat: statistic,
     },
   }

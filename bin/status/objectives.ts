@@ -1,12 +1,13 @@
 import { overdueAfter } from '../../config/calendar.ts'
+import { type Mechanism, mechanismsOf } from '../../config/recovery.ts'
 import type { EnvironmentConfig, Mode } from '../../config/schema.ts'
-import { METRICS as ARCHIVER } from '../../lambdas/archiver/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
-import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
+import { METRICS as DRILL } from '../../lambdas/restore-drill/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import type { Metric } from '../../lib/alarms/row.ts'
+import { figureOf, freshFor } from '../../lib/recovery-figures.ts'
 import { answerOf } from './answer.ts'
-import { newestFigures, type Wanted } from './figures.ts'
+import { newestFigures, type Said, type Wanted } from './figures.ts'
 
 /** One objective, how exposed it is now, and when it was last proven. Seconds; `undefined` means that nobody knows. */
 export type ObjectiveStatus = {
@@ -21,129 +22,165 @@ export type ObjectiveStatus = {
   /** How old a proof may be; `undefined` where nothing drills this mode. */
   readonly proofEvery: number | undefined
   readonly state: 'holds' | 'exposed' | 'unproven' | 'unknown'
+  /** Why it does not hold; empty where it does. */
+  readonly why: string
 }
 
-/** A chain by which the database could come back, and how far behind it is. */
-type Chain = { readonly name: string; readonly region: string; readonly metric: Metric }
-
-/** Every objective of the environment, judged by what its chains say now. @param now milliseconds since the epoch */
+/**
+ * Every objective of the environment, judged by what its ways back say now.
+ * @param now milliseconds since the epoch
+ * @param ringing names of the alarms that ring
+ */
 export async function objectiveStatuses(
   config: EnvironmentConfig,
   now: number,
+  ringing: readonly string[] = [],
 ): Promise<readonly ObjectiveStatus[]> {
   const figures = await figuresOf(config, now)
+  const rings = (ids: readonly string[]) => ids.find(id => ringing.includes(`${config.name}-${id}`))
   return (Object.entries(config.objectives) as [Mode, { rpo: number; rto: number }][]).map(
-    ([mode, { rpo, rto }]) => {
-      const known = chainsOf(config, mode).map(chain => ({
-        name: chain.name,
-        behind: figures[`${mode}/${chain.name}`],
-      }))
-      const best = known
-        .filter(chain => chain.behind !== undefined)
-        .sort((a, b) => Number(a.behind) - Number(b.behind))[0]
+    ([mode, objective]) => {
+      const ways = mechanismsOf(config, mode).map(way => judgeWay(way, objective, figures, rings))
+      const way = chooseWay(ways)
       const every = config.drills[mode]?.every
-      const proofAge = figures[`${mode}/proof`]
-      const exposure = mode === 'instance-loss' && config.database.multiAz && best ? 0 : best?.behind
+      const proofAge = figures[`${mode}/proof`]?.value
+      const missing =
+        way === undefined
+          ? 'nothing of this environment survives that'
+          : (way.trouble ??
+            proofTrouble(mode, { proofAge, every, failed: figures[`${mode}/failed`], ring: rings }))
       return {
-        mode,
-        rpo,
-        rto,
-        exposure,
-        proofAge,
-        proofEvery: every,
-        mechanism: mechanismOf(config, mode, best?.name),
-        state: stateOf({ rpo, exposure, proofAge, every }),
+        ...{ mode, ...objective, proofAge, proofEvery: every },
+        exposure: way?.exposure,
+        mechanism: way?.label ?? 'nothing',
+        state: missing === undefined ? 'holds' : stateOf(way),
+        why: missing ?? '',
       }
     },
   )
 }
 
-function stateOf({
-  rpo,
-  exposure,
-  proofAge,
-  every,
-}: {
-  rpo: number
-  exposure: number | undefined
-  proofAge: number | undefined
-  every: number | undefined
-}): ObjectiveStatus['state'] {
-  if (exposure === undefined) return 'unknown'
-  if (exposure > rpo) return 'exposed'
-  if (every === undefined) return 'unproven'
-  return proofAge !== undefined && proofAge <= overdueAfter(every) ? 'holds' : 'unproven'
+type Way = {
+  readonly label: string
+  readonly exposure: number | undefined
+  readonly isInTime: boolean
+  /** Why it would not keep the objective now. */
+  readonly trouble: string | undefined
 }
 
-function mechanismOf(config: EnvironmentConfig, mode: Mode, best: string | undefined): string {
-  if (mode === 'instance-loss') return config.database.multiAz ? 'Multi-AZ standby' : 'crash recovery'
-  return best ?? chainsOf(config, mode)[0]?.name ?? 'nothing'
+type Rings = (ids: readonly string[]) => string | undefined
+
+function judgeWay(
+  way: Mechanism,
+  { rpo, rto }: { rpo: number; rto: number },
+  figures: Figures,
+  rings: Rings,
+): Way {
+  const exposure = exposureOf(way, figures[keyOf(way)])
+  const page = rings(way.alarms)
+  const isInTime = way.rto <= rto
+  const trouble =
+    exposure === undefined
+      ? `nobody knows how far behind ${way.name} is`
+      : exposure > rpo
+        ? `${way.name} would lose more than that now`
+        : isInTime
+          ? page && `the alarm ${page} rings`
+          : `${way.name} takes longer than that`
+  return { label: way.label, exposure, isInTime, trouble }
 }
 
-function chainsOf(config: EnvironmentConfig, mode: Mode): Chain[] {
-  const { name, region, standbyRegion } = config
-  const holdfast = (metric: string, dimensions: Record<string, string>): Metric => ({
-    namespace: NAMESPACE,
-    name: metric,
-    dimensions,
-    statistic: 'Maximum',
-  })
-  const restorable = (seen: string) => holdfast(FRESHNESS.restorableAge, { Environment: name, Region: seen })
-  const archive: Chain[] = config.archive.enabled
-    ? [{ name: 'change archive', region, metric: holdfast(ARCHIVER.secondsBehind, { Instance: name }) }]
-    : []
-  if (mode === 'instance-loss')
-    return [{ name: 'heartbeat', region, metric: holdfast(HEARTBEAT.age, { Instance: name }) }]
-  if (mode === 'region-loss')
-    return [
-      ...(config.standby.enabled
-        ? [
-            {
-              name: 'cross-region standby',
-              region: standbyRegion,
-              metric: {
-                namespace: 'AWS/RDS',
-                name: 'ReplicaLag',
-                dimensions: { DBInstanceIdentifier: `${name}-standby` },
-                statistic: 'Maximum',
-              },
-            },
-          ]
-        : []),
-      ...(config.database.backup.replicate
-        ? [{ name: 'replicated backups', region: standbyRegion, metric: restorable(standbyRegion) }]
-        : []),
-    ]
-  return [{ name: 'point-in-time recovery', region, metric: restorable(region) }, ...archive]
+/**
+ * Seconds that would be lost now. A figure that its publisher has not renewed grows with its age: the last word of a
+ * dead chain is what it was then.
+ */
+function exposureOf({ figure, synchronous }: Mechanism, said: Said | undefined): number | undefined {
+  if (figure === undefined || said === undefined) return undefined
+  const late = Math.max(0, said.age - freshFor(figure))
+  if (synchronous !== true) return said.value + late
+  return late > 0 ? undefined : 0
 }
 
-async function figuresOf(
-  config: EnvironmentConfig,
-  now: number,
-): Promise<Readonly<Record<string, number | undefined>>> {
-  const byRegion = new Map<string, Record<string, Metric>>()
-  const want = (region: string, key: string, metric: Metric) => {
-    const wanted = byRegion.get(region) ?? {}
-    wanted[key] = metric
-    byRegion.set(region, wanted)
-  }
-  for (const mode of Object.keys(config.objectives) as Mode[]) {
-    for (const chain of chainsOf(config, mode)) want(chain.region, `${mode}/${chain.name}`, chain.metric)
-    const seen = mode === 'region-loss' ? config.standbyRegion : config.region
-    const dimensions = { Environment: config.name, Mode: mode, Region: seen }
-    if (config.drills[mode])
-      want(seen, `${mode}/proof`, {
-        namespace: NAMESPACE,
-        name: FRESHNESS.proofAge,
-        dimensions,
-        statistic: 'Minimum',
-      })
-  }
+/** The best that keeps the objective; else, of those that are quick enough, the least far behind. */
+function chooseWay(ways: readonly Way[]): Way | undefined {
+  const behind = ({ exposure }: Way) => exposure ?? Number.POSITIVE_INFINITY
+  const order = (a: Way, b: Way) =>
+    Number(b.trouble === undefined) - Number(a.trouble === undefined) ||
+    Number(b.isInTime) - Number(a.isInTime) ||
+    // Infinity less infinity is no number: two of which nobody knows stay in their order.
+    (behind(a) === behind(b) ? 0 : behind(a) - behind(b))
+  return ways.toSorted(order)[0]
+}
+
+function stateOf(way: Way | undefined): ObjectiveStatus['state'] {
+  if (way?.exposure === undefined) return 'unknown'
+  return way.trouble === undefined ? 'unproven' : 'exposed'
+}
+
+type Proof = {
+  readonly proofAge: number | undefined
+  readonly every: number | undefined
+  readonly failed: Said | undefined
+  readonly ring: Rings
+}
+
+/** Why a working way back is not proven; `undefined` where it is. */
+function proofTrouble(mode: Mode, { proofAge, every, failed, ring }: Proof): string | undefined {
+  if (every === undefined) return 'nothing drills it'
+  // Of a drill that passed the figure is 0: the newest one counts, however young an older proof may be.
+  if (failed !== undefined && failed.value > 0) return 'its newest drill did not pass'
+  if (proofAge === undefined || proofAge > overdueAfter(every)) return 'no drill has passed in time'
+  const page = ring(PROOFS.map(name => name.replace('MODE', mode)))
+  return page && `the alarm ${page} rings`
+}
+
+const PROOFS = [
+  ...['drill-failed-MODE', 'drill-overdue-MODE', 'drill-overdue-MODE-seen-from-afar', 'drill-rpo-MODE'],
+  ...['drill-rto-MODE', 'control-missed-MODE'],
+]
+
+type Figures = Readonly<Record<string, Said | undefined>>
+
+const keyOf = ({ mode, label }: Mechanism) => `${mode}/${label}`
+
+async function figuresOf(config: EnvironmentConfig, now: number): Promise<Figures> {
+  const asked = (Object.keys(config.objectives) as Mode[]).flatMap(mode => [
+    ...mechanismsOf(config, mode).flatMap(way => {
+      const metric = figureOf(config, way)
+      const region = way.seenFrom === 'home' ? config.region : config.standbyRegion
+      return metric === undefined ? [] : [{ region, key: keyOf(way), metric, range: {} }]
+    }),
+    ...proofFigures(config, mode),
+  ])
   const all = await Promise.all(
-    [...byRegion].map(([region, wanted]: [string, Wanted]) =>
-      answerOf(limit => newestFigures(region, wanted, now, limit)),
+    asked.map(({ region, key, metric, range }) =>
+      answerOf(limit => newestFigures(region, { [key]: metric } satisfies Wanted, now, limit, range)),
     ),
   )
   // What a silent region would have said is unknown.
-  return Object.assign({}, ...all.map(({ value }) => value)) as Record<string, number | undefined>
+  return Object.assign({}, ...all.map(({ value }) => value)) as Figures
+}
+
+/** A drill's outcome is kept by CloudWatch for so many days in values of five minutes. */
+const OUTCOME = { days: 63, period: 300 }
+
+function proofFigures(config: EnvironmentConfig, mode: Mode) {
+  const every = config.drills[mode]?.every
+  if (every === undefined) return []
+  const region = mode === 'region-loss' ? config.standbyRegion : config.region
+  const of = (name: string, statistic: Metric['statistic'], more: Record<string, string>): Metric => ({
+    ...{ namespace: NAMESPACE, name, statistic },
+    dimensions: { Environment: config.name, Mode: mode, ...more },
+  })
+  const within = Math.min(overdueAfter(every), OUTCOME.days * 86_400)
+  return [
+    {
+      ...{ region, key: `${mode}/proof`, range: {} },
+      metric: of(FRESHNESS.proofAge, 'Minimum', { Region: region }),
+    },
+    {
+      ...{ region, key: `${mode}/failed`, range: { within, period: OUTCOME.period } },
+      metric: of(DRILL.failed, 'Maximum', {}),
+    },
+  ]
 }

@@ -27,7 +27,7 @@ const COLOURS = { holds: 'green', exposed: 'red', unproven: 'yellow', unknown: '
 
 /** The objectives, in eighty columns: loss and time that each allows, what would be lost now and by which means, its proof. */
 export function objectiveTable(statuses: readonly ObjectiveStatus[]): string {
-  return table(
+  const listed = table(
     ['objective', 'state', 'allows', 'now', 'by', 'proof'],
     statuses.map(({ mode, state, rpo, exposure, mechanism, rto, proofAge, proofEvery }) => [
       mode,
@@ -38,6 +38,8 @@ export function objectiveTable(statuses: readonly ObjectiveStatus[]): string {
       proofEvery === undefined ? 'not drilled' : `${spoken(proofAge)}/${spoken(proofEvery)}`,
     ]),
   )
+  const reasons = statuses.filter(({ why }) => why !== '').map(({ mode, why }) => `${mode}: ${why}`)
+  return reasons.length === 0 ? listed : `${listed}\n\n${reasons.join('\n')}`
 }
 
 /**

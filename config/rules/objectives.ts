@@ -1,89 +1,30 @@
+import { mechanismsOf } from '../recovery.ts'
 import type { EnvironmentConfig, Mode } from '../schema.ts'
 import { MODES } from '../schema.ts'
 import { type Rule, when, writeDuration } from './rule.ts'
 
-const MINUTE = 60
-const HOUR = 60 * MINUTE
-
-/** What a mechanism can promise at best, in seconds. `missing`: what must be turned on to do better. */
-type Mechanism = {
-  readonly name: string
-  readonly rpo: number
-  readonly rto: number
-  readonly better: string
-}
-
-/**
- * The best mechanism that this environment has for a failure mode; `undefined` when it has none.
- *
- * The numbers: Multi-AZ is synchronous and fails over in 60 to 120 s ("Multi-AZ DB instance deployments" in the
- * RDS User Guide); RDS uploads transaction logs every five minutes ("Restoring to a specified time"); replicated
- * automated backups lose 5 to 30 minutes and take hours, a promoted replica takes several minutes and loses its
- * lag (AWS Prescriptive Guidance, disaster recovery for RDS); the archive is read every minute; the vault copies
- * every six hours. A new instance takes minutes to create, whatever is restored into it: ten is the least claimed.
- */
-function mechanismFor(mode: Mode, config: EnvironmentConfig): Mechanism | undefined {
-  const { database, standby, archive, vault } = config
-  switch (mode) {
-    case 'instance-loss':
-      return database.multiAz
-        ? { name: 'Multi-AZ', rpo: 0, rto: 2 * MINUTE, better: 'nothing on RDS does better' }
-        : {
-            name: 'point-in-time recovery',
-            rpo: 5 * MINUTE,
-            rto: 10 * MINUTE,
-            better: 'set database.multiAz to true',
-          }
-    case 'bad-write':
-      return archive.enabled
-        ? {
-            name: 'point-in-time recovery and the archive',
-            rpo: MINUTE,
-            rto: 10 * MINUTE,
-            better: 'no restore on RDS does better',
-          }
-        : {
-            name: 'point-in-time recovery',
-            rpo: 5 * MINUTE,
-            rto: 10 * MINUTE,
-            better: 'set archive.enabled to true',
-          }
-    case 'region-loss':
-      if (standby.enabled)
-        return {
-          name: 'the standby replica',
-          rpo: MINUTE,
-          rto: 5 * MINUTE,
-          better: 'nothing between regions does better',
-        }
-      if (database.backup.replicate)
-        return {
-          name: 'replicated automated backups',
-          rpo: 30 * MINUTE,
-          rto: 2 * HOUR,
-          better: 'set standby.enabled to true',
-        }
-      return vaultCopies(vault.enabled, 'set standby.enabled to true')
-    case 'account-loss':
-      return vaultCopies(vault.enabled, 'only the locked vault survives the account')
-  }
-}
-
-function vaultCopies(enabled: boolean, better: string): Mechanism | undefined {
-  return enabled ? { name: "the vault's copies", rpo: 6 * HOUR, rto: 2 * HOUR, better } : undefined
-}
+const HOUR = 3_600
 
 const mustHaveAMechanism: Rule = config =>
   MODES.flatMap(mode =>
     when(
-      config.objectives[mode] !== undefined && mechanismFor(mode, config) === undefined,
+      mode !== 'account-loss' &&
+        config.objectives[mode] !== undefined &&
+        mechanismsOf(config, mode).length === 0,
       `objectives['${mode}']`,
       written(config.objectives[mode]),
       'nothing in this environment survives that',
-      mode === 'region-loss'
-        ? 'set standby.enabled, database.backup.replicate or vault.enabled to true'
-        : 'set vault.enabled to true',
+      'set standby.enabled, database.backup.replicate or vault.enabled to true',
     ),
+  )
+
+const mustNotPromiseAccountLoss: Rule = ({ objectives }) =>
+  when(
+    objectives['account-loss'] !== undefined,
+    "objectives['account-loss']",
+    written(objectives['account-loss']),
+    'nothing survives the account: the vaults, the buckets and the keys of both regions are in it, and no drill restores outside of it',
+    'remove it: an objective that nothing keeps and nothing proves promises too much',
   )
 
 const mustKeepRpo: Rule = config => mustKeep(config, 'rpo', 'loses up to')
@@ -92,7 +33,7 @@ const mustKeepRto: Rule = config => mustKeep(config, 'rto', 'takes')
 function mustKeep(config: EnvironmentConfig, measure: 'rpo' | 'rto', verb: string) {
   return MODES.flatMap(mode => {
     const objective = config.objectives[mode]
-    const mechanism = mechanismFor(mode, config)
+    const [mechanism] = mechanismsOf(config, mode)
     if (!objective || !mechanism) return []
     return when(
       objective[measure] < mechanism[measure],
@@ -212,6 +153,7 @@ function written(objective: { rpo: number; rto: number } | undefined) {
 /** Objectives that their mechanism cannot keep, and drills that prove nothing. */
 export const OBJECTIVES: readonly Rule[] = [
   mustHaveAMechanism,
+  mustNotPromiseAccountLoss,
   mustKeepRpo,
   mustKeepRto,
   mustBeStated,

@@ -59,8 +59,8 @@ function publish(
   dimensions: Record<string, string>,
   value: number,
   namespace = 'Holdfast',
+  at = NOW - 90_000,
 ) {
-  const at = NOW - 90_000
   const figure = {
     region,
     namespace,
@@ -133,6 +133,87 @@ test('a proof that is too old, or that was never given, leaves an objective unpr
   const dimensions = { Environment: 'shop-prod', Mode: 'bad-write', Region: HOME }
   publish(HOME, 'ProofAgeSeconds', dimensions, proofEvery * 1.5 + 1)
   expect(await statusOf('bad-write')).toMatchObject({ state: 'unproven', proofAge: proofEvery * 1.5 + 1 })
+})
+
+test('a figure that nobody renews grows with its age: the last word of a dead chain is not what it is', async () => {
+  publishHealth()
+  const later = (await objectiveStatuses(config, NOW + 600_000)).find(({ mode }) => mode === 'bad-write')
+  // 690 seconds old: of the archive, renewed every minute, 180 are in time; of point-in-time recovery 420.
+  expect(later).toMatchObject({
+    state: 'exposed',
+    exposure: 240 + 690 - 420,
+    mechanism: 'point-in-time recovery',
+  })
+  const instance = (await objectiveStatuses(config, NOW + 600_000)).find(
+    ({ mode }) => mode === 'instance-loss',
+  )
+  expect(instance).toMatchObject({ state: 'unknown', exposure: undefined })
+})
+
+test('a newer failed drill beats an older passed one, and a newer passed one the failed', async () => {
+  publishHealth()
+  const drill = { Environment: 'shop-prod', Mode: 'bad-write' }
+  publish(HOME, 'DrillFailed', drill, 1, 'Holdfast', NOW - 5 * DAY * 1_000)
+  expect(await statusOf('bad-write')).toMatchObject({
+    state: 'unproven',
+    proofAge: DAY,
+    why: 'its newest drill did not pass',
+  })
+  publish(HOME, 'DrillFailed', drill, 0, 'Holdfast', NOW - 2 * DAY * 1_000)
+  expect(await statusOf('bad-write')).toMatchObject({ state: 'holds', why: '' })
+})
+
+test('nothing holds by a way whose page rings, nor by a proof whose page does', async () => {
+  publishHealth()
+  const ringing = async (...ids: string[]) =>
+    (
+      await objectiveStatuses(
+        config,
+        NOW,
+        ids.map(id => `shop-prod-${id}`),
+      )
+    ).find(({ mode }) => mode === 'bad-write')
+  expect(await ringing('archive-gap')).toMatchObject({ state: 'holds', mechanism: 'point-in-time recovery' })
+  expect(await ringing('archive-gap', 'restorable-age')).toMatchObject({
+    state: 'exposed',
+    why: 'the alarm archive-gap rings',
+  })
+  for (const id of [
+    'control-missed-bad-write',
+    'drill-rto-bad-write',
+    'drill-overdue-bad-write-seen-from-afar',
+  ])
+    expect(await ringing(id)).toMatchObject({ state: 'unproven', why: `the alarm ${id} rings` })
+  expect(await ringing('drill-failed-region-loss', 'cache-memory')).toMatchObject({ state: 'holds' })
+})
+
+test('a way back that takes longer than the objective allows does not answer for it, however near it is', async () => {
+  publishHealth()
+  const alone = { ...config, standby: { ...config.standby, enabled: false } }
+  const objectives = { 'region-loss': { rpo: 3_600, rto: 900 } }
+  const [status] = await objectiveStatuses({ ...alone, objectives }, NOW)
+  expect(status).toMatchObject({
+    state: 'exposed',
+    exposure: 900,
+    why: 'replicated automated backups takes longer than that',
+  })
+})
+
+test('what nothing drills is unproven, and the loss of the account is answered by nothing inside it', async () => {
+  publishHealth()
+  expect(await statusOf('instance-loss')).toMatchObject({
+    state: 'unproven',
+    exposure: 0,
+    why: 'nothing drills it',
+  })
+  const objectives = { 'account-loss': { rpo: 30 * DAY, rto: 30 * DAY } }
+  expect(await objectiveStatuses({ ...config, objectives }, NOW)).toEqual([
+    {
+      ...{ mode: 'account-loss', rpo: 30 * DAY, rto: 30 * DAY, mechanism: 'nothing', state: 'unknown' },
+      ...{ exposure: undefined, proofAge: undefined, proofEvery: undefined },
+      why: 'nothing of this environment survives that',
+    },
+  ])
 })
 
 test('only alarms of the environment that speak to somebody are shown, with their article', async () => {

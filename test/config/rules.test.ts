@@ -77,8 +77,8 @@ test.each<[string, { readonly [key: string]: unknown }, RegExp]>([
   ],
   [
     'an account',
-    { vault: { enabled: false }, objectives: { 'account-loss': { rpo: '1d', rto: '1d' } } },
-    /^set vault\.enabled to true$/,
+    { objectives: { 'account-loss': { rpo: '1d', rto: '1d' } } },
+    /^remove it: an objective that nothing keeps and nothing proves promises too much$/,
   ],
 ])('hints at what would mend it, knowing %s', (_, patch, hint) => {
   expect(faultsOf(patch).map(fault => fault.hint)).toEqual([expect.stringMatching(hint)])

@@ -87,12 +87,6 @@ export const EDGES: readonly Edge[] = [
     taken: ['10m'],
   },
   {
-    at: "objectives['account-loss'].rto",
-    beside: { objectives: { 'account-loss': { rpo: '6h', rto: '2h' } } },
-    refused: ['119m'],
-    taken: ['2h'],
-  },
-  {
     at: "drills['bad-write'].every",
     beside: { database: { backup: { retention: '1d' } } },
     refused: ['2d'],

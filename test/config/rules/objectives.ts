@@ -83,11 +83,11 @@ export const OBJECTIVES: readonly Case[] = [
     /nothing in this environment survives that/,
   ],
   [
-    'refuses an objective for account loss without the vault',
-    { vault: { enabled: false }, objectives: { 'account-loss': { rpo: '1d', rto: '1d' } } },
-    { vault: { enabled: true }, objectives: { 'account-loss': { rpo: '1d', rto: '1d' } } },
+    'refuses every objective for account loss, with the vault too',
+    { vault: { enabled: true }, objectives: { 'account-loss': { rpo: '30d', rto: '30d' } } },
+    { vault: { enabled: true } },
     "objectives['account-loss']",
-    /nothing in this environment survives that/,
+    /nothing survives the account: the vaults, the buckets and the keys of both regions are in it/,
   ],
   [
     'refuses an environment that promises nothing',
