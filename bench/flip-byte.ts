@@ -32,13 +32,21 @@ export async function writeOver(
   relation: string,
   texts: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await edit(lab, server, await pathOf(server, relation), bytes => {
-    const places = Object.entries(texts).map(([text, other]) => ({ at: bytes.indexOf(text), text, other }))
-    for (const { at, text, other } of places) {
-      if (at < 0 || other.length !== text.length) throw new Error(`${relation} has no ${text} to write over`)
-      bytes.write(other, at, 'latin1')
-    }
-  })
+  await edit(lab, server, await pathOf(server, relation), bytes => overwrite(bytes, relation, texts))
+}
+
+/** The same in several relations, with one stop. */
+export async function writeOverAll(
+  lab: Lab,
+  server: Server,
+  relations: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): Promise<void> {
+  const paths: [string, Readonly<Record<string, string>>][] = []
+  for (const [relation, texts] of Object.entries(relations))
+    paths.push([await pathOf(server, relation), texts])
+  await server.run('checkpoint')
+  await lab.stop(server)
+  for (const [path, texts] of paths) editFile(server, path, bytes => overwrite(bytes, path, texts))
 }
 
 /** Stops the server and writes zeros over the first page of a relation's file. */
@@ -69,6 +77,18 @@ async function pathOf(server: Server, relation: string): Promise<string> {
 async function edit(lab: Lab, server: Server, path: string, change: (bytes: Buffer) => void): Promise<void> {
   await server.run('checkpoint')
   await lab.stop(server)
+  editFile(server, path, change)
+}
+
+function overwrite(bytes: Buffer, relation: string, texts: Readonly<Record<string, string>>): void {
+  const places = Object.entries(texts).map(([text, other]) => ({ at: bytes.indexOf(text), text, other }))
+  for (const { at, text, other } of places) {
+    if (at < 0 || other.length !== text.length) throw new Error(`${relation} has no ${text} to write over`)
+    bytes.write(other, at, 'latin1')
+  }
+}
+
+function editFile(server: Server, path: string, change: (bytes: Buffer) => void): void {
   const file = openSync(join(server.cluster.data, path), 'r+')
   try {
     const all = Buffer.alloc(LOOKED_THROUGH)

@@ -2,7 +2,7 @@ import { Annotations, type App, Validations } from 'aws-cdk-lib'
 import type { IConstruct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
-import { USER as EXAMINE } from '../lambdas/examine/names.ts'
+import { USER as EXAMINE, WITNESS } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { COPY_PREFIX } from '../lambdas/restore-drill/names.ts'
 import { USER as ROLL_FORWARD, SCHEMA_USER } from '../lambdas/roll-forward/names.ts'
@@ -228,7 +228,8 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
     },
     {
       rules: archives(['segments', 'exports', 'evidence'], '*'),
-      where: /\/Replication$|(Archiver|ArchiveVerification|RollForward)\/Role\/DefaultPolicy\/Resource$/,
+      where:
+        /\/Replication$|(Archiver|ArchiveVerification|Examine|RollForward)\/Role\/DefaultPolicy\/Resource$/,
       reason: 'Every object of these buckets, and of no other.',
     },
     {
@@ -236,6 +237,11 @@ function permissionFindings(config: EnvironmentConfig): Acknowledgement[] {
       where: /(RestoreDrill|Freshness)\/Role\/DefaultPolicy\/Resource$/,
       reason:
         'A drill writes its own record and report, under names that only it knows; their age is read there.',
+    },
+    {
+      rules: archives(['segments'], `${WITNESS}*`),
+      where: /Examine\/Role\/DefaultPolicy\/Resource$/,
+      reason: 'Each reading writes under a name of its own, and none of the archive’s.',
     },
     {
       rules: inBoth(where => `arn:aws:kms:${where}:${account}:key/*`),

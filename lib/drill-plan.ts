@@ -1,6 +1,9 @@
 import { beginningOf, cronOf } from '../config/calendar.ts'
 import type { EnvironmentConfig, Mode } from '../config/schema.ts'
 
+const DAY = 86_400
+const MINUTES_A_DAY = 1_440
+
 /** A drill that runs by itself. */
 export type PlannedDrill = {
   /** Unique in its region, in Pascal case: the schedule's logical id. */
@@ -76,6 +79,14 @@ const ARRIVAL = { home: 0, standby: 60 } as const
 
 // Minutes after midnight, UTC, for a drill that may run whenever: somebody is awake in most of the world.
 const ANY_TIME = 10 * 60
+
+// Minutes before the moment to which a drill goes back: rows that are younger than the reading are then few.
+const WITNESS_LEAD = 30
+
+/** When the witness sees every row: daily, some time before the moment before the backup window. */
+export function witnessTime(window: string): string {
+  return cronOf(DAY, beginningOf(window) - WITNESS_LEAD + MINUTES_A_DAY)
+}
 
 function pascal(text: string): string {
   return text.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase())

@@ -3,7 +3,7 @@ import { partitionOf } from '../config/regions.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
 import { ACTIONS as BACKUP_VERIFICATION } from '../lambdas/backup-verification/names.ts'
-import { ASSERT_USER, USER as EXAMINE } from '../lambdas/examine/names.ts'
+import { ASSERT_USER, USER as EXAMINE, WITNESS } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { ACTIONS as REAPER } from '../lambdas/reaper/names.ts'
 import { COPY_PREFIX, ACTIONS as DRILL, TAGS } from '../lambdas/restore-drill/names.ts'
@@ -104,12 +104,26 @@ export function workloadMay(place: Place): iam.PolicyStatement[] {
   return [enterProduction(place, WORKLOAD)]
 }
 
-/** `examine` enters production and its copies as its own user, and copies alone as the user that runs SQL of users. */
-export function examineMay(place: Place): iam.PolicyStatement[] {
+/**
+ * `examine` enters production and its copies as its own user, and copies alone as the user that runs SQL of users. Where
+ * there is an archive it reads that, and adds to the witness beside it.
+ * @param keyArn of the archive's key
+ */
+export function examineMay(place: Place, keyArn?: string): iam.PolicyStatement[] {
   return [
     enterProduction(place, EXAMINE),
     enterCopies(place, EXAMINE),
     ...enterCopiesOnly(place, ASSERT_USER),
+    ...(keyArn === undefined ? [] : keepWitness(place, keyArn)),
+  ]
+}
+
+function keepWitness(place: Place, keyArn: string): iam.PolicyStatement[] {
+  const seen = `${bucketArn(place.config, 'segments', place.region)}/${WITNESS}*`
+  return [
+    ...readSegments(place, keyArn),
+    allow(['s3:PutObject', 's3:PutObjectRetention'], [seen]),
+    allow(['kms:GenerateDataKey'], [keyArn]),
   ]
 }
 

@@ -6,13 +6,14 @@ import type { Bundles } from './bundles.ts'
 import type { DatabaseStack } from './database-stack.ts'
 import type { FoundationStack } from './foundation-stack.ts'
 import type { Keys } from './keys.ts'
-import { bucketName } from './names.ts'
+import { bucketName, replicaIdentifier } from './names.ts'
 import { RegionFunctions } from './region-functions.ts'
 import { RegionStack } from './region-stack.ts'
 import {
   archiverSettings,
   backupVerificationSettings,
   heartbeatSettings,
+  type Instance,
   migrateSettings,
   workloadSettings,
 } from './verbs.ts'
@@ -46,7 +47,7 @@ export class RecoveryStack extends RegionStack {
     this.#migrate(functions, secretArn)
     this.#everyMinute(functions, config)
     this.#verify(functions, config)
-    functions.addDrill('home')
+    functions.addDrill('home', replicaOf(database, config))
     functions.addReaper()
     functions.addFreshness()
     this.#workload(functions)
@@ -99,6 +100,18 @@ export class RecoveryStack extends RegionStack {
       target: verification.alias.functionArn,
       retries: 2,
     })
+  }
+}
+
+/** The last replica, undefined where there is none. Any shows the same rows; the first ones are the readers'. */
+function replicaOf({ replicas }: DatabaseStack, config: EnvironmentConfig): Instance | undefined {
+  const last = [...replicas].at(-1)
+  if (last === undefined) return undefined
+  const [{ name }, instance] = last
+  return {
+    identifier: replicaIdentifier(config, name),
+    host: instance.attrEndpointAddress,
+    port: instance.attrEndpointPort,
   }
 }
 

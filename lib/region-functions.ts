@@ -5,7 +5,7 @@ import { Alarms } from './alarms/alarms.ts'
 import { functionRows } from './alarms/function-rows.ts'
 import type { Bundle, Bundles, Verb } from './bundles.ts'
 import type { DatabaseGroups } from './database-groups.ts'
-import { type PlannedDrill, planDrills } from './drill-plan.ts'
+import { type PlannedDrill, planDrills, witnessTime } from './drill-plan.ts'
 import type { Keys } from './keys.ts'
 import { VerbFunction } from './lambda.ts'
 import type { Network } from './network.ts'
@@ -71,9 +71,12 @@ export class RegionFunctions extends Construct {
     return added
   }
 
-  /** The examiner, the drill and its schedules. */
-  addDrill(region: 'home' | 'standby'): readonly PlannedDrill[] {
-    const examine = this.add('examine', examineSettings(this.surroundings('examine')))
+  /**
+   * The examiner, the drill and its schedules.
+   * @param witnessed whom the witness reads. @default the living instance that copies are compared with
+   */
+  addDrill(region: 'home' | 'standby', witnessed = this.#props.reference): readonly PlannedDrill[] {
+    const examine = this.add('examine', examineSettings(this.surroundings('examine'), witnessed))
     const examineArn = examine.alias.functionArn
     // The archive's tail belongs to the primary, which lives at home.
     const rollForward =
@@ -84,6 +87,7 @@ export class RegionFunctions extends Construct {
       'restore-drill',
       restoreDrillSettings(this.surroundings('restore-drill'), examineArn, rollForward?.alias.functionArn),
     )
+    if (rollForward !== undefined) this.#addWitness(examineArn)
     const planned = planDrills(this.#props.config, region)
     for (const { id, expression, request } of planned)
       this.schedules.add(id, {
@@ -94,6 +98,17 @@ export class RegionFunctions extends Construct {
         retries: 2,
       })
     return planned
+  }
+
+  /** A row that a bad write takes today is proven by what was seen of it yesterday. */
+  #addWitness(examineArn: string): void {
+    this.schedules.add('Witness', {
+      expression: witnessTime(this.#props.config.database.backup.window),
+      description: 'sees every row version of the database',
+      target: examineArn,
+      input: { task: 'witness' },
+      retries: 2,
+    })
   }
 
   addReaper(): void {

@@ -121,15 +121,28 @@ export function backupVerificationSettings({ config }: Surroundings): VerbSettin
   }
 }
 
-export function examineSettings({ config, region, reference, code }: Surroundings): VerbSettings {
+/** @param witnessed whom the witness reads: a replica where there is one */
+export function examineSettings(
+  { config, region, reference, keys, code }: Surroundings,
+  witnessed: Instance,
+): VerbSettings {
+  // The witness and the archive belong to the primary, which lives at home.
+  const archived = config.archive.enabled && region === config.region
   return {
     description: 'examines a copy and compares it with the living database',
     environment: variables(examine.ENV, {
       ...{ name: config.name, instance: reference.identifier, host: reference.host, port: reference.port },
       database: config.database.name,
+      ...{
+        witnessedInstance: witnessed.identifier,
+        witnessedHost: witnessed.host,
+        witnessedPort: witnessed.port,
+      },
+      bucket: archived ? bucketName(config, 'segments', region) : '',
+      retention: String(config.archive.retention),
       code,
     }),
-    may: permissions.examineMay({ config, region }),
+    may: permissions.examineMay({ config, region }, archived ? keys.data.keyArn : undefined),
     memory: 1_769,
     timeout: 900,
     inNetwork: true,

@@ -175,7 +175,7 @@ async function describe(shown: Rehearsal, environment: string): Promise<string> 
     figures,
     '',
     `${paint(['bold', drill.verdict === 'pass' ? 'green' : 'red'], drill.verdict.toUpperCase())}  ${oneLine(drill.sentence)}`,
-    `${sayShare(coverage)} of the rows compared with the living database`,
+    `${sayShare(coverage)} of the rows equal the living database’s or are proven otherwise`,
     oneLine(drill.stages.find(stage => stage.name === 'roll-forward')?.detail ?? ''),
     '',
     sayVerification(shown.evidence, shown.folder),

@@ -6,6 +6,7 @@ import { summaryOf } from '../../lambdas/restore-drill/report/summary.ts'
 import type { DrillResult } from '../../lambdas/restore-drill/request.ts'
 import { type Verification, verifyChain } from '../../lambdas/runtime/evidence/verify.ts'
 import { Refusal } from '../../lambdas/runtime/failure.ts'
+import { listSegments } from '../../lambdas/runtime/segment/store.ts'
 import { ROOT } from '../assembly.ts'
 import { type Deployment, openDeployment } from '../drill/deployment.ts'
 import { startFunction } from '../drill/invoke.ts'
@@ -92,6 +93,21 @@ async function startRecording(deployment: Deployment): Promise<void> {
   const outputs = ['HeartbeatArn', ...(deployment.config.archive.enabled ? ['ArchiverArn'] : [])]
   for (const output of outputs)
     await startFunction(deployment.lambda('home'), await deployment.output('home', output))
+  if (deployment.config.archive.enabled) await archiveBegins(deployment)
+}
+
+/** Rows that were written before the archive began have no image in it, and nothing else ever saw them. */
+async function archiveBegins(deployment: Deployment): Promise<void> {
+  const archive = {
+    s3: deployment.s3('home'),
+    bucket: await deployment.output('home', 'SegmentsBucket'),
+  }
+  const end = Date.now() + 60_000
+  while (Date.now() < end) {
+    for await (const _ of listSegments(archive)) return
+    await sleep(250)
+  }
+  throw new Refusal('NoArchive', 'the archive did not begin within a minute', 'read holdfast logs archiver')
 }
 
 async function drillToBefore(deployment: Deployment, damage: Damage): Promise<DrillResult> {

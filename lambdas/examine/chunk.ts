@@ -177,7 +177,8 @@ async function emptied(lane: Lane, history: History, chunk: Chunk, mine: Digest)
     xid: history.onCopy(xmin),
     count,
   }))
-  return { ...(await judgeLeft(lane, history, rows)), rowsCopy: mine.count }
+  const changedIn = [[chunk.from, chunk.to ?? chunk.from + chunk.blocks] as const]
+  return { ...(await judgeLeft(lane, history, rows)), rowsCopy: mine.count, changedIn }
 }
 
 /** The answer, its error marked with the side. */

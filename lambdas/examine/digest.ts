@@ -15,7 +15,7 @@ export type Digest = { readonly count: number; readonly sum0: string; readonly s
 /** One row as it is compared: its place, its transaction, its two hashes. Never its content. */
 export type HashedRow = readonly [ctid: string, xmin: string, hash0: string, hash1: string]
 
-const within = (part: Part) =>
+export const within = (part: Pick<Part, 'from' | 'to'>) =>
   [
     ...(part.from > 0 ? [`t.ctid >= '(${part.from},0)'`] : []),
     ...(part.to === null ? [] : [`t.ctid < '(${part.to},0)'`]),

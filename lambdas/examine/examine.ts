@@ -1,7 +1,10 @@
 import { Refusal } from '../runtime/failure.ts'
+import type { Shelf } from '../runtime/witness/store.ts'
 import { assertions } from './assertions.ts'
 import { canaries } from './canaries.ts'
 import { compare } from './compare.ts'
+import { contents } from './contents/contents.ts'
+import { witness } from './contents/witness.ts'
 import { cut } from './cut.ts'
 import { fault } from './fault.ts'
 import { refuseByName } from './guard.ts'
@@ -21,6 +24,7 @@ import { structure } from './structure.ts'
 export function examine(
   request: ExamineRequest,
   sides: Sides,
+  keep?: Keep,
 ): Promise<Tasks[ExamineRequest['task']]['answer']> {
   const primary = () => need(sides.primary, 'primary')
   const copy = () => need(sides.copy, 'copy')
@@ -48,12 +52,28 @@ export function examine(
       return plan(request, both())
     case 'compare':
       return compare(request, both())
+    case 'witness':
+      return witness(request, primary(), shelf(keep), keep?.code ?? '')
+    case 'contents':
+      return contents(request, both(), shelf(keep))
     case 'assertions':
       refuseByName(copy().endpoint, undefined)
       return assertions(request, { ...sides, copy: copy() })
     case 'fault':
       return fault(request, both())
   }
+}
+
+/** Where the archive and the witness are, and the version of this code. */
+export type Keep = { readonly shelf?: Shelf; readonly code: string }
+
+function shelf(keep: Keep | undefined): Shelf {
+  if (keep?.shelf) return keep.shelf
+  throw new Refusal(
+    'NoArchive',
+    'there is no archive here, and so no witness',
+    'enable the archive in the environment, or ask in its home region',
+  )
 }
 
 function need(side: Side | undefined, name: string): Side {

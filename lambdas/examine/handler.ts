@@ -1,8 +1,9 @@
+import { S3Client } from '@aws-sdk/client-s3'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
 import { sealed } from '../runtime/sealed.ts'
 import { type Reference, refuseForeignCopy, refuseForeignPrimary } from '../runtime/whereabouts.ts'
-import { examine } from './examine.ts'
+import { examine, type Keep } from './examine.ts'
 import { ASSERT_USER, ENV, USER } from './names.ts'
 import { parseRequest } from './parse.ts'
 import type { Endpoint, ExamineRequest, TaskName } from './request.ts'
@@ -18,7 +19,25 @@ export const handler = sealed(examineOnce)
 
 async function examineOnce(event: unknown) {
   const request = parseRequest(event)
-  return examine(request, sidesOf(request, reference()))
+  return examine(request, sidesOf(request, reference()), keep())
+}
+
+const s3 = new S3Client({})
+
+function keep(): Keep {
+  const bucket = process.env[ENV.bucket]
+  const code = text(ENV.code)
+  return bucket ? { shelf: { s3, bucket, retention: number(ENV.retention) }, code } : { code }
+}
+
+/** Whom the witness reads: a replica where there is one, so that production pays nothing. */
+function witnessed(): Endpoint {
+  return {
+    identifier: text(ENV.witnessedInstance),
+    host: text(ENV.witnessedHost),
+    port: number(ENV.witnessedPort),
+    database: text(ENV.database),
+  }
 }
 
 /** The living instance as the stack names it. */
@@ -34,6 +53,7 @@ function reference(): Reference {
 
 /** What the event names, where it agrees with what the stack says. @throws Refusal `NotACopy`, `NotThePrimary` */
 function sidesOf(request: ExamineRequest, reference: Reference): Sides {
+  if (request.task === 'witness') return { primary: sideOf(witnessed()) }
   const { primary: named, copy } = request as { primary?: Endpoint; copy?: Endpoint }
   if (named) refuseForeignPrimary(named, reference)
   if (copy) refuseForeignCopy(copy, reference)

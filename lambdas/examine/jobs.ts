@@ -4,11 +4,11 @@ import { BLOCK, WHOLE } from './plan.ts'
 import {
   address,
   type Hashing,
-  hashesOf,
   hashingOf,
   type Relation,
   readColumnTypes,
   readRelations,
+  versionHashes,
 } from './relations.ts'
 import type { BlockRange } from './request.ts'
 import type { Lane } from './rows.ts'
@@ -88,11 +88,10 @@ function chunksOf(
   hashing: Hashing,
   [from, to]: readonly [number, number | null],
 ): Chunk[] {
-  const place = ['t.ctid', 't.xmin']
   const common = {
     table: copy.oid,
-    primary: { address: address(primary), hashes: hashesOf([...place, ...hashing.primary]) },
-    copy: { address: address(copy), hashes: hashesOf([...place, ...hashing.copy]) },
+    primary: { address: address(primary), hashes: versionHashes(hashing.primary) },
+    copy: { address: address(copy), hashes: versionHashes(hashing.copy) },
   }
   const end = to ?? Math.max(blocksOf(copy), from)
   const chunks: Chunk[] = []

@@ -234,5 +234,13 @@ export async function compareDropped(
 ): Promise<{ counts: Counts; digest: Digest }> {
   const sums = await asked('copy', buckets(lane.copy, whole.copy, whole.blocksCopy, 63))
   const digest = total(sums)
-  return { counts: { ...NOTHING, rowsCopy: digest.count, changedSince: digest.count }, digest }
+  return {
+    counts: {
+      ...NOTHING,
+      rowsCopy: digest.count,
+      changedSince: digest.count,
+      changedIn: [[0, whole.blocksCopy]],
+    },
+    digest,
+  }
 }

@@ -7,7 +7,18 @@ export const ENV = {
   host: 'DATABASE_HOST',
   port: 'DATABASE_PORT',
   database: 'DATABASE_NAME',
+  /** The instance whose rows the witness sees. */
+  witnessedInstance: 'WITNESSED_INSTANCE',
+  witnessedHost: 'WITNESSED_HOST',
+  witnessedPort: 'WITNESSED_PORT',
+  /** Of segments and of the witness; empty where there is no archive. */
+  bucket: 'SEGMENTS_BUCKET',
+  /** Seconds. */
+  retention: 'SEGMENTS_RETENTION_SECONDS',
 } as const
+
+/** What the witness's keys begin with. */
+export const WITNESS = 'witness/'
 
 /** The database user, on the primary and in every copy. */
 export const USER = 'holdfast_examine'

@@ -19,10 +19,12 @@ const endpoint = z.object({
 
 const boundary = z.object({ nextXid: digits, exact: z.boolean(), timeline: z.int().min(0) })
 
+const lsn = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/, 'want a position in the log')
+
 const cut = z.object({
   seq: digits,
   at: moment,
-  lsn: z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/, 'want a position in the log'),
+  lsn,
   snapshot: z
     .string()
     .regex(/^\d+:\d+:[\d,]*$/, 'want a snapshot')
@@ -44,14 +46,11 @@ const block = z
   .int()
   .min(-1)
   .max(2 ** 32)
-const range = z.tuple([
-  z
-    .int()
-    .min(0)
-    .max(2 ** 32),
-  block,
-  block.nullable(),
-])
+const oid = z
+  .int()
+  .min(0)
+  .max(2 ** 32)
+const range = z.tuple([oid, block, block.nullable()])
 
 const budgetMs = z.int().min(0).max(840_000).optional()
 
@@ -99,6 +98,17 @@ const SHAPES = {
     batch: z.array(range),
     budgetMs,
     concurrency: z.int().min(1).max(8).optional(),
+  }),
+  witness: z.object({ budgetMs }),
+  contents: z.object({
+    ...{ copy: endpoint, primary: endpoint, boundary, cut, systemIdentifier: digits, until: lsn, budgetMs },
+    tables: z.array(
+      z.object({
+        oid,
+        strategy: z.enum(['tid', 'multiset']),
+        changedIn: z.array(z.tuple([block, block])).max(10_000),
+      }),
+    ),
   }),
   assertions: z.object({ copy: endpoint, assertions: z.array(z.object({ name, sql })).max(1_000) }),
   fault: z.object({ copy: endpoint, primary: endpoint, kind: z.enum(FAULTS), table: name.optional() }),

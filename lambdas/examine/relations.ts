@@ -180,6 +180,9 @@ export function hashesOf(parts: readonly string[]): RowHash {
   return [`pg_catalog.hashint8extended(${hashOf(parts, 0)}, 0)`, hashOf(parts, 1)]
 }
 
+/** The same with the row's place and its transaction in it: the hash of one version, which never changes. */
+export const versionHashes = (parts: readonly string[]): RowHash => hashesOf(['t.ctid', 't.xmin', ...parts])
+
 function hashOf(parts: readonly string[], seed: 0 | 1): string {
   if (parts.length <= RECORD) return `pg_catalog.hash_record_extended(row(${parts.join(', ')}), ${seed})`
   const groups = Array.from({ length: Math.ceil(parts.length / RECORD) }, (_, at) =>

@@ -1,3 +1,4 @@
+import type { Blocks } from '../runtime/blocks.ts'
 import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 
@@ -241,6 +242,83 @@ export type CompareAnswer = {
   readonly bytes: number
 }
 
+/**
+ * Sees every row version of a database, and keeps its place, its transaction and its hash: a witness of what a copy must
+ * hold where the primary has the row no longer. Any server with that history will do: the stack names it, no event can.
+ */
+export type WitnessRequest = {
+  readonly task: 'witness'
+  /** Milliseconds after which no further table is begun; the next reading begins with those that are left. @default 600_000 */
+  readonly budgetMs?: number
+}
+export type WitnessAnswer = {
+  readonly checks: Check[]
+  /** ISO with microseconds, by the server's clock: when the reading began. */
+  readonly at: string
+  readonly rows: number
+  readonly bytes: number
+  readonly seconds: number
+  /** Tables that were not seen. */
+  readonly left: number
+}
+
+/** How the contents of a row that only the copy has were proven: by a witness, by the archive's last image of it, by the old row of its next change. */
+export type Proof = 'witness' | 'image' | 'old-row'
+
+/** Rows of one table that only the copy has, by what is known of their contents. */
+export type ContentsResult = {
+  /** Quoted where needed, with its schema. */
+  readonly table: string
+  readonly oid: number
+  /** Whether its changes go to the archive. */
+  readonly archived: boolean
+  readonly rows: number
+  readonly witness: number
+  readonly image: number
+  readonly oldRow: number
+  readonly corrupt: number
+  readonly unproven: number
+  /** The first few that are not proven: where, which transaction, and why; never content. */
+  readonly faults: readonly {
+    readonly ctid: string
+    readonly xmin: string
+    readonly kind: 'corrupt' | 'unproven'
+    readonly why: string
+  }[]
+}
+
+/** Blocks of a table in which the comparison found rows that only the copy has. */
+export type ContentsRange = {
+  readonly oid: number
+  /** `multiset`: a row's place on the primary says nothing. */
+  readonly strategy: TableResult['strategy']
+  readonly changedIn: readonly Blocks[]
+}
+
+/**
+ * Proves the contents of rows that only the copy has, which the comparison can only count. Comes before anything writes
+ * on the copy. When there are more than fit into memory, what is left comes back as `rest`: call again with it.
+ * @throws Transient `ArchiveBehind` while the archive does not reach the copy's end: call again
+ */
+export type ContentsRequest = {
+  readonly task: 'contents'
+  readonly copy: Endpoint
+  readonly primary: Endpoint
+  readonly boundary: Boundary
+  readonly cut: Cut
+  readonly systemIdentifier: string
+  /** A position of the primary's log behind every change that the comparison saw. */
+  readonly until: string
+  readonly tables: readonly ContentsRange[]
+  /** Milliseconds after which the archive is not read further back. @default 600_000 */
+  readonly budgetMs?: number
+}
+export type ContentsAnswer = {
+  readonly checks: Check[]
+  readonly tables: readonly ContentsResult[]
+  readonly rest: readonly ContentsRange[]
+}
+
 /** SQL of the environment's config; each must answer one row whose first column is true. */
 export type AssertionsRequest = {
   readonly task: 'assertions'
@@ -277,6 +355,8 @@ export type Tasks = {
   structure: { request: StructureRequest; answer: StructureAnswer }
   plan: { request: PlanRequest; answer: PlanAnswer }
   compare: { request: CompareRequest; answer: CompareAnswer }
+  witness: { request: WitnessRequest; answer: WitnessAnswer }
+  contents: { request: ContentsRequest; answer: ContentsAnswer }
   assertions: { request: AssertionsRequest; answer: AssertionsAnswer }
   fault: { request: FaultRequest; answer: FaultAnswer }
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { blocksAt } from '../runtime/blocks.ts'
 import type { HashedRow } from './digest.ts'
 import type { History } from './history.ts'
 import { type Addresses, openFrozen } from './rows/frozen.ts'
@@ -114,9 +115,11 @@ export async function judgeLeft(
     .map(row => row.xid)
   const aborted = await history.abortedOnPrimary(lane.primary, judgeable)
   const undone = others.filter(row => aborted.has(row.xid))
+  const changed = others.filter(row => !aborted.has(row.xid))
   return {
     ...NOTHING,
-    changedSince: countOf(others) - countOf(undone),
+    changedSince: countOf(changed),
+    changedIn: blocksAt(changed.map(row => row.ctid)),
     foreign: countOf(own),
     corrupt: countOf(undone),
     faults: [...faultsOf(own, 'foreign'), ...faultsOf(undone, 'corrupt')],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Blocks, joinBlocks } from '../runtime/blocks.ts'
 import type { FaultySort, Strategy, TableResult } from '../runtime/table-result.ts'
 import type { Digest } from './digest.ts'
 import type { Relation } from './relations.ts'
@@ -14,7 +15,7 @@ export type Counts = Pick<
   TableResult,
   | ('rowsPrimary' | 'rowsCopy' | 'equal' | 'changedSince' | 'newSince')
   | ('lost' | 'corrupt' | 'foreign' | 'undated' | 'faults')
->
+> & { readonly changedIn: readonly Blocks[] }
 
 export const NOTHING: Counts = {
   rowsPrimary: 0,
@@ -26,15 +27,24 @@ export const NOTHING: Counts = {
   corrupt: 0,
   foreign: 0,
   undated: 0,
+  changedIn: [],
   faults: [],
 }
 
 /** Both pieces together. */
 export function plus(a: Counts, b: Counts): Counts {
-  const keys = Object.keys(NOTHING).filter(key => key !== 'faults') as Exclude<keyof Counts, 'faults'>[]
+  const keys = Object.keys(NOTHING).filter(isNumber)
   const sums = Object.fromEntries(keys.map(key => [key, a[key] + b[key]]))
-  return { ...NOTHING, ...sums, faults: [...a.faults, ...b.faults].slice(0, NAMED) }
+  return {
+    ...NOTHING,
+    ...sums,
+    changedIn: joinBlocks(a.changedIn, b.changedIn),
+    faults: [...a.faults, ...b.faults].slice(0, NAMED),
+  }
 }
+
+const isNumber = (key: string): key is Exclude<keyof Counts, 'faults' | 'changedIn'> =>
+  key !== 'faults' && key !== 'changedIn'
 
 /** A piece that is equal on both sides. */
 export const allEqual = (rows: number): Counts => ({

@@ -8,6 +8,7 @@ import type { Clients, Drill, Setting } from './setting.ts'
 import { askAssertions } from './stages/assertions.ts'
 import { placeCanaries } from './stages/canaries.ts'
 import { compareCopy } from './stages/compare.ts'
+import { proveContents } from './stages/contents.ts'
 import { injectFault } from './stages/control.ts'
 import { findCut } from './stages/cut.ts'
 import { destroyCopy } from './stages/destroy.ts'
@@ -19,6 +20,7 @@ import { quarantineCopy } from './stages/quarantine.ts'
 import { restoreCopy } from './stages/restore.ts'
 import { rollForwardCopy } from './stages/roll-forward.ts'
 import { checkStructure } from './stages/structure.ts'
+import { takeWitness } from './stages/witness.ts'
 
 /**
  * One drill from request to evidence. Each stage needs what the ones before it found; a stage that cannot be reached
@@ -40,6 +42,11 @@ export async function runDrill(
   const moment = await run('canaries', [plan, held], (stage, plan) =>
     placeCanaries(stage, drill, request, plan),
   )
+  const { rollForwardArn } = setting
+  const without = 'there is no archive here'
+  // Awaited only when all else is done: it is for drills to come.
+  const seen =
+    rollForwardArn === undefined ? skip('witness', without) : run('witness', [plan, moment], takeWitness)
   const restored = await run('restore', [plan, moment], (stage, plan, moment) =>
     restoreCopy(stage, drill, request, plan, moment),
   )
@@ -65,11 +72,20 @@ export async function runDrill(
   else
     await run('assertions', [restored, quiet], (stage, restored) => askAssertions(stage, request, restored))
 
+  let contents = null
+  if (rollForwardArn === undefined) skip('contents', without)
+  else if (negativeControl !== undefined) skip('contents', 'the copy was damaged on purpose')
+  else
+    contents = await run(
+      'contents',
+      [plan, restored, opened, found, compared, quiet],
+      (stage, plan, restored, opened, found, compared) =>
+        proveContents(stage, request, plan, restored, opened, found, compared),
+    )
+
   // Last of all: it writes to the copy, and every question before was about the copy as it came.
-  const { rollForwardArn } = setting
   let rolled = null
-  if (rollForwardArn === undefined)
-    skip('roll-forward', 'there is no archive here to roll the copy forward along')
+  if (rollForwardArn === undefined) skip('roll-forward', without)
   else if (negativeControl !== undefined) skip('roll-forward', 'the copy was damaged on purpose')
   else
     rolled = await run(
@@ -79,12 +95,14 @@ export async function runDrill(
         rollForwardCopy(stage, rollForwardArn, plan, restored, opened, found),
     )
 
+  await seen
   const verifiedAt = await ctx.step('verified', async () => Date.now())
   const record = assemble(drill, request, startedAt, journal, {
     restored,
     opened,
     found,
     compared,
+    contents,
     rolled,
     verifiedAt,
   })

@@ -3,6 +3,7 @@ import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence
 import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
+import { provenRows, sayKinds, type TableContents } from './contents.ts'
 import { sayCount, sayDuration } from './report/figure.ts'
 import type { DrillRequest } from './request.ts'
 import type { Compared } from './stages/compare.ts'
@@ -17,6 +18,8 @@ export type Measures = {
   readonly opened: Opened | null
   readonly found: Found | null
   readonly compared: Compared | null
+  /** Absent where there is no archive to prove contents by. */
+  readonly contents?: readonly TableContents[] | null
   readonly rolled?: Rolled | null
   /** Milliseconds since the epoch: the last check was answered. */
   readonly verifiedAt: number
@@ -28,6 +31,7 @@ export function measure({
   opened,
   found,
   compared,
+  contents,
   rolled,
   verifiedAt,
 }: Measures): Evidence['measured'] {
@@ -37,7 +41,7 @@ export function measure({
   return {
     rpoSeconds: found?.rpoSeconds ?? null,
     rtoSeconds: since(opened?.clocks.t6),
-    coverage: compared?.coverage ?? null,
+    coverage: compared === null ? null : shareProven(compared, contents),
     clocks: {
       accepted: since(restored?.clocks.t1),
       available: since(restored?.clocks.t2),
@@ -51,6 +55,7 @@ export function measure({
       ...(compared === null
         ? {}
         : { rows: sum(compared.tables, 'rowsCopy'), bytes: compared.bytes, tables: compared.tables.length }),
+      ...(contents ? { contents: contents.slice(0, 1_000) } : {}),
       ...(rolled ? { rollForward: { ...rolled, identicalTables: rolled.identicalTables.length } } : {}),
       ...(restored === null
         ? {}
@@ -60,6 +65,19 @@ export function measure({
           }),
     },
   }
+}
+
+/**
+ * Share of the copy's rows that are equal to the primary's or whose contents are proven otherwise; without an archive,
+ * of those that were compared at all.
+ */
+function shareProven(
+  { tables, coverage }: Compared,
+  contents: readonly TableContents[] | null | undefined,
+): number {
+  const rows = sum(tables, 'rowsCopy')
+  if (!contents || rows === 0) return coverage
+  return Math.min(coverage, (sum(tables, 'equal') + provenRows(contents)) / rows)
 }
 
 /** RDS names an operation while blocks still come from S3; a copy that never named one has no such clock here. */
@@ -126,7 +144,7 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   const rows = total(compared, 'compared')
   const equal = total(compared, 'equal')
   const how = equal === rows ? '' : `${sayCount(equal)} of `
-  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
+  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing ${unprovenOf(compared) === 0 ? '' : 'else '}is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
 }
 
 function sayUnseen(tables: readonly EvidenceTable[]): string {
@@ -135,15 +153,20 @@ function sayUnseen(tables: readonly EvidenceTable[]): string {
   return left.length === 0 ? '' : `; not looked at: ${left.slice(0, 3).join(', ')}${more}`
 }
 
+/** Rows that were changed or deleted since, of which nothing says what they held. */
+const unprovenOf = (tables: readonly EvidenceTable[]) =>
+  tables.reduce((all, table) => all + (table.contents?.unproven ?? table.changedSince), 0)
+
 /** What happened to the rows that the living database has no longer, so that nobody takes them for compared. */
 function sayChanged(tables: readonly EvidenceTable[]): string {
   const changed = total(tables, 'changedSince')
   if (changed === 0) return ''
-  const unproven = total(
-    tables.filter(table => table.verdict !== 'explained'),
-    'changedSince',
-  )
-  const how = unproven === 0 ? 'as the archive says' : `${sayCount(unproven)} of them unproven`
+  const unproven = unprovenOf(tables)
+  const kinds = sayKinds(tables.flatMap(table => table.contents ?? []))
+  const how =
+    unproven === 0
+      ? `all of them proven to hold what they held then${kinds}`
+      : `${sayCount(unproven)} of them unproven${kinds}`
   return `, ${sayCount(changed)} were changed or deleted there since, ${how}`
 }
 
@@ -197,6 +220,6 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? ''
 }
 
-function sum(tables: readonly TableResult[], field: 'rowsCopy'): number {
+function sum(tables: readonly TableResult[], field: 'rowsCopy' | 'equal'): number {
   return tables.reduce((all, table) => all + table[field], 0)
 }

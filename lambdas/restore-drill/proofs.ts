@@ -41,7 +41,9 @@ export function proofCheck(
     ...(sentinels ? ['identify.canaries'] : []),
     ...(request.warm ?? []).map((_, at) => `open.warm.${at + 1}`),
     ...request.assertions.map(({ name }) => `assertion.${name}`),
-    ...(rollForward ? of('roll-forward', 'applied identical rpo') : []),
+    ...(rollForward
+      ? [...of('contents', 'read proven'), ...of('roll-forward', 'applied identical rpo')]
+      : []),
   ]
   const missing = needed.filter(name => !answered.has(name))
   return {

@@ -41,6 +41,8 @@ const request = z
     objective: z.strictObject({ rpoSeconds: z.number().min(0), rtoSeconds: z.number().positive() }),
     /** Share of rows that must be compared, 0 to 1. */
     coverageFloor: z.number().min(0).max(1).default(0.99),
+    /** Share of the rows changed or deleted since the cut whose contents must be proven, in each archived table, 0 to 1. */
+    provenFloor: z.number().min(0).max(1).default(1),
     assertions: z.array(z.strictObject({ name: z.string(), sql: z.string() })).default([]),
     /** A fault put between the restore and the checks: the drill then succeeds only when the right check turns red. */
     negativeControl: z.enum(FAULTS).optional(),

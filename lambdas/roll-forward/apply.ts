@@ -1,18 +1,18 @@
 import type pg from 'pg'
 import { Refusal } from '../runtime/failure.ts'
+import { BoundaryFinder } from '../runtime/segment/boundary.ts'
 import { type Lsn, parseLsn } from '../runtime/segment/lsn.ts'
 import { type Archive, readMessages, type Stored } from '../runtime/segment/store.ts'
 import { placedChanges } from '../runtime/segment/transactions.ts'
+import { fullXid, isVisible, parseSnapshot, type Snapshot } from '../runtime/segment/xid.ts'
 import { prepareSession } from './applier.ts'
 import { Batch } from './batch.ts'
-import { BoundaryFinder } from './boundary.ts'
 import { segmentsFrom, segmentsUntil } from './history.ts'
 import { clearTheWay, isLocked, type Prepared, readPrepared, rollBackPrepared } from './prepared.ts'
 import { loadState, type Progress, type SchemaProgress } from './progress.ts'
 import type { ApplyRequest, Target } from './request.ts'
 import { SchemaSession } from './schema-session.ts'
 import { setSequences } from './sequences.ts'
-import { fullXid, isVisible, parseSnapshot, type Snapshot } from './xid.ts'
 
 export type ApplyOptions = {
   /** Two connections to the copy as the writer of rows; `writer` pipelines. All are the caller's to end. */

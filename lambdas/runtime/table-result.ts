@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Blocks, joinBlocks } from './blocks.ts'
 import type { Check } from './verdict.ts'
 
 /** How a table is compared. `tid`: by (ctid, xmin) in block ranges; `multiset`: whole rows, since its file was rewritten after the cut. */
@@ -16,6 +17,8 @@ export type TableResult = {
   readonly equal: number
   /** Rows of the copy that the primary has no longer: updated or deleted after the cut. Counted, unproven. */
   readonly changedSince: number
+  /** Blocks of the copy that hold those rows, and perhaps others. */
+  readonly changedIn?: readonly Blocks[]
   /** Rows of the primary that were written after the cut. */
   readonly newSince: number
   /** Rows of the primary whose transaction is committed in the copy, and which the copy has not. */
@@ -59,6 +62,7 @@ function add(a: TableResult, b: TableResult): TableResult {
     rowsCopy: a.rowsCopy + b.rowsCopy,
     equal: a.equal + b.equal,
     changedSince: a.changedSince + b.changedSince,
+    changedIn: joinBlocks(a.changedIn ?? [], b.changedIn ?? []),
     newSince: a.newSince + b.newSince,
     lost: a.lost + b.lost,
     corrupt: a.corrupt + b.corrupt,

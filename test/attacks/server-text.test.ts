@@ -107,6 +107,11 @@ const requests = (): Record<TaskName, ExamineRequest> => {
     structure: { task: 'structure', ...both, boundary },
     plan: { task: 'plan', ...both, boundary, cut },
     compare: { task: 'compare', ...both, boundary, cut, batch: [[16_400, 0, null]], concurrency: 1 },
+    witness: { task: 'witness' },
+    contents: {
+      ...{ task: 'contents', ...both, boundary, cut, systemIdentifier: '1', until: '0/1' },
+      tables: [{ oid: 16_400, strategy: 'tid', changedIn: [[0, 1]] }],
+    },
     assertions: { task: 'assertions', copy: both.copy, assertions: [{ name: 'a', sql: 'select true' }] },
     fault: { task: 'fault', ...both, kind: 'row-deleted' },
   }

@@ -1,16 +1,22 @@
 import type { EvidenceTable } from '../../runtime/evidence/record.ts'
 import { judgeTables, type TableResult } from '../../runtime/table-result.ts'
+import { sayKinds, type TableContents } from '../contents.ts'
 import type { Compared } from '../stages/compare.ts'
 import type { Rolled } from '../stages/roll-forward.ts'
 
 /** A table as the evidence keeps it. Changes after the cut are no loss: the archive explains them, or they are counted as unproven. */
-function recordTable(table: TableResult, verdict: EvidenceTable['verdict']): EvidenceTable {
+function recordTable(
+  table: TableResult,
+  verdict: EvidenceTable['verdict'],
+  contents: TableContents | undefined,
+): EvidenceTable {
+  const corrupt = table.corrupt + (contents?.corrupt ?? 0)
   const notes = [
     table.lost > 0 ? `${table.lost} lost` : '',
-    table.corrupt > 0 ? `${table.corrupt} corrupt` : '',
+    corrupt > 0 ? `${corrupt} corrupt` : '',
     table.foreign > 0 ? `${table.foreign} written by the copy itself` : '',
     table.changedSince > 0
-      ? `${table.changedSince} changed since${verdict === 'explained' ? ', as the archive says' : ' (unproven)'}`
+      ? `${table.changedSince} changed since${sayChanged(table, verdict, contents)}`
       : '',
     table.newSince > 0 ? `${table.newSince} new since` : '',
     table.undated > 0 ? `${table.undated} undated` : '',
@@ -25,30 +31,58 @@ function recordTable(table: TableResult, verdict: EvidenceTable['verdict']): Evi
     equal: table.equal,
     changedSince: table.changedSince,
     lost: table.lost,
-    corrupt: table.corrupt + table.foreign,
+    corrupt: table.corrupt + table.foreign + (contents?.corrupt ?? 0),
+    ...(contents === undefined ? {} : { contents: countsOf(contents) }),
     detail: notes.join(', '),
     digest: table.digest,
   }
 }
 
-function judgeTable(table: TableResult, explained: ReadonlySet<string>): EvidenceTable {
+const countsOf = ({ witness, image, oldRow, unproven }: TableContents) => ({
+  witness,
+  image,
+  oldRow,
+  unproven,
+})
+
+function sayChanged(
+  { changedSince }: TableResult,
+  verdict: EvidenceTable['verdict'],
+  contents: TableContents | undefined,
+): string {
+  const unproven = contents?.unproven ?? changedSince
+  const kinds = contents === undefined ? '' : sayKinds([contents])
+  const how = unproven === 0 ? 'contents proven' : `${unproven} unproven`
+  return ` (${how}${kinds}${verdict === 'explained' ? '; as the archive says' : ''})`
+}
+
+function judgeTable(
+  table: TableResult,
+  explained: ReadonlySet<string>,
+  contents: TableContents | undefined,
+): EvidenceTable {
   // The examination's own rule: a table that it does not remark on is equal.
   const check = judgeTables([table]).find(({ name }) => name === `compare.table.${table.table}`)
   const verdict = check?.verdict ?? 'pass'
-  if (verdict === 'pass' && table.changedSince > 0 && explained.has(table.table))
-    return recordTable(table, 'explained')
-  return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict)
+  if (contents && contents.corrupt > 0) return recordTable(table, 'fail', contents)
+  const isExplained = explained.has(table.table) && contents?.unproven === 0
+  if (verdict === 'pass' && table.changedSince > 0 && isExplained)
+    return recordTable(table, 'explained', contents)
+  return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict, contents)
 }
 
 /**
  * The tables of the evidence: those compared, and those that were not with the reason. Rows of the copy that changed
- * since are explained where the archive's changes, each of which met its row, made the copy equal to the primary.
+ * since are explained where their contents are proven and the archive's changes, each of which met its row, made the
+ * copy equal to the primary.
  */
 export function tablesOf({
   compared,
+  contents,
   rolled,
 }: {
   readonly compared: Compared | null
+  readonly contents?: readonly TableContents[] | null
   readonly rolled?: Rolled | null
 }): EvidenceTable[] {
   if (compared === null) return []
@@ -69,7 +103,8 @@ export function tablesOf({
     }),
   )
   const known = new Set(compared.tables.map(table => table.table))
-  const judged = compared.tables.map(table => judgeTable(table, explained))
+  const proven = new Map(contents?.map(table => [table.table, table]))
+  const judged = compared.tables.map(table => judgeTable(table, explained, proven.get(table.table)))
   return [...judged, ...left.filter(table => !known.has(table.name))].sort((a, b) =>
     a.name < b.name ? -1 : 1,
   )

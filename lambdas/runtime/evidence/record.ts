@@ -43,6 +43,19 @@ const table = z.strictObject({
   changedSince: z.number().int(),
   lost: z.number().int(),
   corrupt: z.number().int(),
+  /** Of the rows that were changed since, by how their contents were proven; absent where none were, or nothing can. */
+  contents: z
+    .strictObject({
+      /** The version was seen before, on the primary or on a replica, with the same hash. */
+      witness: z.number().int(),
+      /** The archive's last image of the row before the copy's end. */
+      image: z.number().int(),
+      /** The old row in its next change, where whole rows are archived. */
+      oldRow: z.number().int(),
+      /** Found by their key or not at all. */
+      unproven: z.number().int(),
+    })
+    .optional(),
   /** Why anything was left out, or what differed; empty when all was equal. */
   detail: z.string(),
   /** SHA-256 over the ordered digests of the chunks; empty where nothing was hashed. */

@@ -96,6 +96,11 @@ export const GOOD: Required<Answers> = {
     rest: [],
     bytes: 500_000,
   }),
+  witness: () => ({
+    checks: [good('witness.written')],
+    ...{ at: MARK.now, rows: 1_000, bytes: 9_000, seconds: 0.1, left: 0 },
+  }),
+  contents: () => ({ checks: [good('contents.read')], tables: [], rest: [] }),
   assertions: ({ assertions }) => ({ checks: assertions.map(one => good(`assertion.${one.name}`)) }),
   fault: ({ kind }) => ({ checks: [], done: true, target: `public.orders (${kind})` }),
 }

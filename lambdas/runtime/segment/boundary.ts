@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import { Refusal } from '../runtime/failure.ts'
-import { formatLsn } from '../runtime/segment/lsn.ts'
-import type { Boundary } from './request.ts'
+import type { Boundary } from '../../examine/request.ts'
+import { Refusal } from '../failure.ts'
+import { formatLsn } from './lsn.ts'
 import { fullXid } from './xid.ts'
 
 export type Archived = { readonly xid: number; readonly commit: bigint; readonly at: string }
