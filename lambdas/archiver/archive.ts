@@ -119,7 +119,8 @@ async function begin(control: pg.Client, step: Step, sealing: Sealing): Promise<
   // After a crash the server may have forgotten how far the slot had come.
   if (step.gap === null) await advanceSlot(control, position)
   if (step.gap === null) return { from: position, newest: sealing.previous, gaps: [] }
-  const stored = await putGap(sealing, step.gap.gap, step.gap.start ?? position, position)
+  // The first one begins a byte earlier, where no record can: else a gap right behind it would have its very key.
+  const stored = await putGap(sealing, step.gap.gap, step.gap.start ?? position - 1n, position)
   const { start, end } = stored.header
   return { from: position, newest: stored, gaps: [{ cause: step.gap.gap.cause, start, end }] }
 }
