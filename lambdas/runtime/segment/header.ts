@@ -67,7 +67,7 @@ export type SegmentHeader = Origin & {
   readonly transactions: number
   readonly rows: { readonly insert: number; readonly update: number; readonly delete: number }
   readonly truncates: number
-  /** Logical messages, the schema changes among them. */
+  /** Logical messages, which anybody may write: counted, and believed by nobody. */
   readonly messages: number
   readonly compression: 'zstd'
   /** Before and after compression. */
