@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { sentence } from '../runtime/failure.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { several } from './check.ts'
+import { probeIndex } from './indexes/probe.ts'
 import { quote } from './relations.ts'
 
 /** A heap, an index or a sequence to be read from end to end. */
@@ -61,6 +62,11 @@ type Counts = {
   indexes: number
   /** Files of which only the pages were read, each against its checksum. */
   pages: number
+  /** Indexes that amcheck does not know and whose rows were looked up through them. */
+  probed: number
+  sampled: number
+  /** Indexes of which nobody knows whether they find their rows, each with the reason. */
+  unproven: string[]
   skipped: Map<string, number>
   faults: Check[]
   unknown: string[]
@@ -69,7 +75,7 @@ type Counts = {
 /**
  * Reads every heap and every index with amcheck: each heap row's form, each index against its heap with every entry
  * looked up, parents and uniqueness included. Of what amcheck does not know every page is read, so that its checksum is
- * looked at. Stops when the time is up and says where to go on.
+ * looked at, and rows are looked up through the index. Stops when the time is up and says where to go on.
  */
 export async function runAmcheck(client: pg.Client, after: string, end: number): Promise<AmcheckAnswer> {
   const tools = (await client.query<Tools>(TOOLS)).rows[0]
@@ -82,7 +88,17 @@ export async function runAmcheck(client: pg.Client, after: string, end: number):
   const targets = (await client.query(TARGETS, [after])).rows.map(
     row => ({ ...row, oid: Number(row.oid) }) as Target,
   )
-  const counts: Counts = { heaps: 0, indexes: 0, pages: 0, skipped: new Map(), faults: [], unknown: [] }
+  const counts: Counts = {
+    heaps: 0,
+    indexes: 0,
+    pages: 0,
+    probed: 0,
+    sampled: 0,
+    unproven: [],
+    skipped: new Map(),
+    faults: [],
+    unknown: [],
+  }
   let next: string | undefined
   for (const [at, target] of targets.entries()) {
     if (at > 0 && Date.now() > end) {
@@ -148,6 +164,7 @@ async function look(client: pg.Client, tools: Tools, target: Target, counts: Cou
   if (kind === undefined) {
     const why = `of a kind that amcheck does not know (${target.method}), and pg_prewarm is not installed`
     counts.skipped.set(why, (counts.skipped.get(why) ?? 0) + 1)
+    if (target.method !== 'sequence') await probe(client, target, counts)
     return
   }
   for (const question of questions) {
@@ -162,6 +179,18 @@ async function look(client: pg.Client, tools: Tools, target: Target, counts: Cou
     }
   }
   counts[kind] += 1
+  if (kind === 'pages' && target.method !== 'sequence') await probe(client, target, counts)
+}
+
+async function probe(client: pg.Client, target: Target, counts: Counts): Promise<void> {
+  const found = await probeIndex(client, target.oid, target.method)
+  if (found.kind === 'fault')
+    counts.faults.push(fault(target, 'rows looked up through the index', found.detail))
+  else if (found.kind === 'unproven') counts.unproven.push(`${target.name} (${target.method}): ${found.why}`)
+  else {
+    counts.probed += 1
+    if (found.sampled) counts.sampled += 1
+  }
 }
 
 const NOUNS: Readonly<Record<string, string>> = { heap: 'table', sequence: 'sequence' }
@@ -175,7 +204,14 @@ const fault = (target: Target, asked: string, found: string): Check => ({
 
 function checksOf(counts: Counts): Check[] {
   const pages = counts.pages > 0 ? `, and every page of ${counts.pages} sequences and other indexes` : ''
-  const read = `${counts.heaps} heaps and ${counts.indexes} indexes were read from end to end${pages}`
+  const sampled = counts.sampled > 0 ? `, ${counts.sampled} of them by a sample of their rows` : ''
+  const probed =
+    counts.probed > 0
+      ? `; ${counts.probed} of these indexes found the rows that were looked up${sampled}`
+      : ''
+  const left =
+    counts.unproven.length > 0 ? `; ${counts.unproven.length} are not proven to find their rows` : ''
+  const read = `${counts.heaps} heaps and ${counts.indexes} indexes were read from end to end${pages}${probed}${left}`
   const unknown = counts.unknown.length
   return [
     {
@@ -187,6 +223,15 @@ function checksOf(counts: Counts): Check[] {
           : `${read}; ${counts.faults.length} are damaged`,
     },
     ...counts.faults.slice(0, 20),
+    ...(counts.unproven.length === 0
+      ? []
+      : [
+          {
+            name: 'structure.amcheck.unproven',
+            verdict: 'skipped' as const,
+            detail: `not proven to find their rows: ${several(counts.unproven, 20)}`,
+          },
+        ]),
     ...[...counts.skipped].map(([why, count]) => ({
       name: 'structure.amcheck.skipped',
       verdict: 'skipped' as const,

@@ -64,7 +64,7 @@ describe.each([18, 17] as const)('the sequences of a copy, on PostgreSQL %i', ve
   }
 
   /** What is found after this was done to the copy; the sequence is put back where it was. */
-  async function copyOf(sequence: string, value: string, isCalled = true) {
+  async function setTo(sequence: string, value: string, isCalled = true) {
     const { last } = await copy.one<{ last: string }>(`select last_value::text as last from ${sequence}`)
     await copy.run(`select setval('${sequence}', ${value}, ${isCalled})`)
     const [found] = await look()
@@ -88,7 +88,7 @@ describe.each([18, 17] as const)('the sequences of a copy, on PostgreSQL %i', ve
     ['public.falling_seq', '-6'],
     ['public."Odd ""name"""', '9'],
   ])('%s at %s would give out what its column holds', async (sequence, value) => {
-    expect(await copyOf(sequence, value)).toMatchObject({
+    expect(await setTo(sequence, value)).toMatchObject({
       verdict: 'fail',
       detail: expect.stringMatching(/^sequences behind their column: public/),
     })
@@ -104,7 +104,7 @@ describe.each([18, 17] as const)('the sequences of a copy, on PostgreSQL %i', ve
     ['public.cached_seq', '184', true],
     ['public.falling_seq', '-99991', true],
   ])('%s at %s is further than the primary could have brought it', async (sequence, value, isCalled) => {
-    expect(await copyOf(sequence, value, isCalled)).toMatchObject({
+    expect(await setTo(sequence, value, isCalled)).toMatchObject({
       verdict: 'unknown',
       detail: expect.stringMatching(/^sequences further than the primary could have brought them, .* at /),
     })
@@ -117,7 +117,7 @@ describe.each([18, 17] as const)('the sequences of a copy, on PostgreSQL %i', ve
     ['public.cached_seq', '182'],
     ['public.cycling_seq', '50'],
   ])('%s at %s is where a recovery may leave it', async (sequence, value) => {
-    expect(await copyOf(sequence, value)).toMatchObject({ verdict: 'pass' })
+    expect(await setTo(sequence, value)).toMatchObject({ verdict: 'pass' })
   })
 
   test('one that was started anew, set back or moved on by the primary since is no fault', async () => {
