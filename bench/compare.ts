@@ -2,9 +2,19 @@ import { parseArgs } from 'node:util'
 import type pg from 'pg'
 import type { Boundary, Cut } from '../lambdas/examine/request.ts'
 import type { TableResult } from '../lambdas/runtime/table-result.ts'
+import { openArchiveLab } from './archive-lab.ts'
 import { compareAll, task } from './examination.ts'
 import { type Lab, openLab, type Server } from './lab.ts'
-import { faultsFrom, openWorkload, prepareBackups, prepareWorkload, type Round, runRound } from './rounds.ts'
+import {
+  faultsFrom,
+  openWorkload,
+  prepareBackups,
+  prepareWorkload,
+  type Round,
+  runRound,
+  TAIL_FAULTS,
+} from './rounds.ts'
+import { LOAD } from './shop.ts'
 
 /**
  * How fast is the comparison? Against its limit, which is the same two hashes over the same tables on both servers,
@@ -22,24 +32,6 @@ const { values } = parseArgs({
 })
 
 const TABLES = ['public.orders', 'public.products', 'public.events']
-
-/** A shop's tables: two thirds orders, a third events with JSON, and products. */
-const LOAD = `
-create table public.orders (
-  id bigint generated always as identity primary key, customer int not null, product int not null, quantity int,
-  total numeric(12, 2), status text, note text, placed timestamptz, token uuid
-);
-insert into public.orders (customer, product, quantity, total, status, note, placed, token)
-select g % 50000, g % 1000, g % 7, (g % 100000) / 100.0, (array['new', 'paid', 'sent'])[g % 3 + 1],
-  'note for order ' || g, timestamptz '2026-01-01' + g * interval '1 s', md5(g::text)::uuid
-from generate_series(1, $1 * 2 / 3) g;
-create table public.events (id bigint primary key, at timestamptz, kind text, body jsonb);
-insert into public.events
-select g, timestamptz '2026-01-01' + g * interval '1 s', 'click', jsonb_build_object('page', g % 100, 'ref', md5(g::text))
-from generate_series(1, $1 / 3) g;
-create table public.products (id int primary key, name text, price numeric(8, 2));
-insert into public.products select g, 'product ' || g, g / 3.0 from generate_series(1, 1000) g;
-`
 
 /** What nothing can beat: each row read and hashed twice, once. */
 const LIMIT = TABLES.map(
@@ -151,7 +143,10 @@ async function measureSpeed(lab: Lab, rows: number, runs: number) {
   }
 }
 
-async function measureRounds(lab: Lab, rounds: number, seed: number) {
+async function measureRounds(rounds: number, seed: number) {
+  const archive = await openArchiveLab()
+  const { lab } = archive
+  await archive.run()
   await prepareWorkload(lab.primary)
   const backups = await prepareBackups(lab)
   const workload = await openWorkload(lab, 4, seed)
@@ -161,7 +156,7 @@ async function measureRounds(lab: Lab, rounds: number, seed: number) {
   const faults: Record<string, number> = {}
   try {
     for (let round = 0; round < rounds; round += 1) {
-      const found = await runRound(lab, backups, faultOf(round))
+      const found = await runRound(archive, backups, faultOf(round))
       if (found.fault !== undefined) faults[found.fault] = (faults[found.fault] ?? 0) + 1
       if (found.red.length > 0) falseAlarms.push(found)
       if (found.fault !== undefined && !found.caught) missed.push(found)
@@ -172,6 +167,7 @@ async function measureRounds(lab: Lab, rounds: number, seed: number) {
   } finally {
     await workload.stop()
     await backups.other.lab.close()
+    await archive.close()
     process.stderr.write('\n')
   }
   const good = Math.ceil(rounds / 2)
@@ -181,6 +177,7 @@ async function measureRounds(lab: Lab, rounds: number, seed: number) {
     falseAlarms: falseAlarms.length,
     damaged: rounds - good,
     missed: missed.length,
+    'in the tail': TAIL_FAULTS.reduce((sum, kind) => sum + (faults[kind] ?? 0), 0),
     transactions: workload.commits(),
     ...faults,
   }
@@ -194,7 +191,7 @@ async function main(): Promise<void> {
     if (Number(values.rows) > 0)
       result.speed = await measureSpeed(lab, Number(values.rows), Number(values.runs))
     await lab.stopCopies()
-    if (rounds > 0) result.underLoad = await measureRounds(lab, rounds, Number(values.seed))
+    if (rounds > 0) result.underLoad = await measureRounds(rounds, Number(values.seed))
   } finally {
     await lab.close()
   }

@@ -1,8 +1,10 @@
 import { examine } from '../lambdas/examine/examine.ts'
 import type {
   BlockRange,
+  Boundary,
   CanariesAnswer,
   Canary,
+  Cut,
   ExamineAnswer,
   ExamineRequest,
   MarkAnswer,
@@ -23,6 +25,8 @@ export function task<T extends TaskName>(
 }
 
 export type Examination = {
+  /** Where the copy ends, once that was found. */
+  readonly where?: { readonly boundary: Boundary; readonly cut: Cut }
   readonly checks: readonly Check[]
   readonly tables: readonly TableResult[]
   /** Names of the checks that failed, without those of `compare.table`. */
@@ -101,6 +105,7 @@ export async function examineCopy(
   const tables = await compareAll(primary, copy, { boundary, cut, batchBytes: options.batchBytes }, keep)
   checks.push(...judgeTables(tables))
   return {
+    where: { boundary, cut },
     checks,
     tables,
     red: redOf(checks),

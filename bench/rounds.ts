@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { FAULTS, type FaultKind } from '../lambdas/examine/request.ts'
+import { examine } from '../lambdas/examine/examine.ts'
+import { type ContentsAnswer, FAULTS, type FaultKind } from '../lambdas/examine/request.ts'
+import { addContents, contentsOf, provenCheck } from '../lambdas/restore-drill/contents.ts'
 import { rightCheck } from '../lambdas/restore-drill/judge.ts'
 import type { TableResult } from '../lambdas/runtime/table-result.ts'
 import type { Check } from '../lambdas/runtime/verdict.ts'
 import type { BaseBackup } from '../twin/postgres/base-backup.ts'
-import { examineCopy, marked, task } from './examination.ts'
-import { flipByte } from './flip-byte.ts'
-import { type Lab, openLab, type Server } from './lab.ts'
+import type { ArchiveLab } from './archive-lab.ts'
+import { type Examination, examineCopy, marked, task } from './examination.ts'
+import { flipByte, writeOver } from './flip-byte.ts'
+import { type Lab, openLab, type Server, sidesOf } from './lab.ts'
 
 const TABLES = `
 create table public.account (id int primary key, balance numeric not null default 0, note text);
-insert into public.account select g, 100, repeat('x', 50) from generate_series(1, 20000) g;
+insert into public.account select g, 100, 'account ' || lpad(g::text, 6, '0') || repeat('x', 36) from generate_series(1, 20000) g;
 create table public.entry (id bigint generated always as identity primary key, account int, amount numeric, at timestamptz default now());
 create table public.event (kind text, body json);
 create index account_balance on public.account (balance);
-alter table public.account owner to master;
 create role reader;
 grant select on public.account to reader;
 create function public.try_entry(a int) returns void language plpgsql as $$
@@ -28,8 +30,12 @@ begin
 end $$;
 `
 
-/** Tables that {@link openWorkload} writes to. */
-export const prepareWorkload = (primary: Server) => primary.run(TABLES)
+/** Tables that {@link openWorkload} writes to, the owner's: no others are archived. */
+export async function prepareWorkload(primary: Server): Promise<void> {
+  const master = await primary.connect('master')
+  await master.query(TABLES)
+  await master.end()
+}
 
 export type Workload = {
   readonly commits: () => number
@@ -102,7 +108,7 @@ async function transaction(client: pg.Client, random: (below: number) => number)
 
 export type Round = {
   /** What was damaged; absent in a round on a good copy. */
-  readonly fault?: FaultKind
+  readonly fault?: FaultKind | TailFault
   /** What is red and should not be: a false alarm. */
   readonly red: readonly Check[]
   readonly tables: readonly TableResult[]
@@ -120,41 +126,108 @@ export async function prepareBackups(lab: Lab, version?: Parameters<typeof openL
   return { ours: await lab.backup(), other: { lab: other, backup: await other.backup() } }
 }
 
-/** A fault for each odd round, every kind as likely as any other. */
-export function faultsFrom(seed: number): (round: number) => FaultKind | undefined {
+/** Damage to a row that the tail then touches: the comparison finds it changed since, and nothing else is wrong with it. */
+export const TAIL_FAULTS = ['tail-row-updated', 'tail-row-deleted', 'tail-row-rekeyed'] as const
+export type TailFault = (typeof TAIL_FAULTS)[number]
+
+/** A fault for each odd round: every second one is in a row that the tail touches. */
+export function faultsFrom(seed: number): (round: number) => FaultKind | TailFault | undefined {
   const random = randomOf(seed)
-  return round => (round % 2 === 0 ? undefined : FAULTS[random(FAULTS.length)])
+  return round => {
+    if (round % 2 === 0) return undefined
+    const kinds = random(2) === 0 ? TAIL_FAULTS : FAULTS
+    return kinds[random(kinds.length)]
+  }
 }
 
 // The heartbeats of a lab are a tenth of a second apart: this many are missing then.
 const WRONG_BY_MS = 1_500
 
 /**
- * One short drill under load: recover to a moment in the past, compare while the writers go on. With a fault the
- * copy is damaged first, and the right check must turn red.
+ * One short drill under load: recover to a moment in the past, compare while the writers go on, prove the contents of
+ * what changed. With a fault the copy is damaged first, and the right check must turn red.
  */
-export async function runRound(lab: Lab, backups: Backups, fault?: FaultKind): Promise<Round> {
+export async function runRound(
+  archive: ArchiveLab,
+  backups: Backups,
+  fault?: FaultKind | TailFault,
+): Promise<Round> {
+  const { lab } = archive
   await sleep(fault === 'wrong-time' ? 300 + WRONG_BY_MS : 300)
   const { now } = await marked(lab.primary)
   const target = new Date(Date.parse(now)).toISOString()
   const { other } = backups
   try {
-    const copy = await restoreFor(lab, backups, target, fault)
+    const known = isKnown(fault) ? fault : undefined
+    const restored = await restoreFor(lab, backups, target, known)
+    const copy = fault === undefined || isKnown(fault) ? restored : await injureTail(lab, restored, fault)
     const mark = await marked(lab.primary)
     const found = await examineCopy(lab.primary, copy, {
       marked: mark,
       target,
       // What the rows cannot show is looked for in the structure.
-      dataOnly: fault === undefined ? false : !IN_THE_STRUCTURE.includes(fault),
-      between: () => injure(lab.primary, copy, fault),
+      dataOnly: fault === undefined ? false : known === undefined || !IN_THE_STRUCTURE.includes(known),
+      between: () => injure(lab.primary, copy, known),
     })
     const { checks, tables } = found
-    if (fault !== undefined) return { fault, red: [], tables, caught: rightCheck(fault, checks) }
-    return { red: checks.filter(({ verdict }) => verdict === 'fail' || verdict === 'unknown'), tables }
+    if (known !== undefined) return { fault: known, red: [], tables, caught: rightCheck(known, checks) }
+    const contents = await proveContents(archive, copy, found)
+    if (fault === undefined) return { red: [...checks, ...contents].filter(isRed), tables }
+    return {
+      fault,
+      red: [],
+      tables,
+      caught: contents.find(({ name }) => name === `contents.table.${ACCOUNT}`),
+    }
   } finally {
     await lab.stopCopies()
     await other.lab.stopCopies()
   }
+}
+
+const isRed = ({ verdict }: Check) => verdict === 'fail' || verdict === 'unknown'
+
+const isKnown = (fault?: FaultKind | TailFault): fault is FaultKind | undefined =>
+  !TAIL_FAULTS.some(kind => kind === fault)
+
+const ACCOUNT = 'public.account'
+
+/** Of those that the writers leave alone, each once: what a round does to a row must not be there for the next. */
+let victim = 1_000
+
+/** Writes another text over a row's in the copy's page, behind the back of its checksum; then the primary changes the row. */
+async function injureTail(lab: Lab, copy: Server, fault: TailFault): Promise<Server> {
+  victim += 1
+  const text = `account ${String(victim).padStart(6, '0')}`
+  await writeOver(lab, copy, ACCOUNT, { [text]: text.replace('account', 'ACCOUNT') })
+  const change = {
+    'tail-row-updated': `update ${ACCOUNT} set balance = balance + 1 where id = ${victim}`,
+    'tail-row-deleted': `delete from ${ACCOUNT} where id = ${victim}`,
+    'tail-row-rekeyed': `update ${ACCOUNT} set id = -id where id = ${victim}`,
+  }[fault]
+  await lab.primary.run(change)
+  return lab.startAgain(copy, { ignore_checksum_failure: true })
+}
+
+/** The checks of the contents, with the drill's own floor. */
+async function proveContents(archive: ArchiveLab, copy: Server, found: Examination): Promise<Check[]> {
+  if (!found.where) return []
+  const { primary } = archive.lab
+  const { lsn: until, systemIdentifier } = await marked(primary)
+  await archive.lab.beat()
+  await archive.run()
+  const tables = found.tables.flatMap(({ oid, strategy, changedSince, changedIn }) =>
+    changedSince > 0 ? [{ oid, strategy, changedIn: changedIn ?? [] }] : [],
+  )
+  const answer = (await examine(
+    {
+      ...{ task: 'contents', primary: primary.endpoint, copy: copy.endpoint },
+      ...{ ...found.where, systemIdentifier, until, tables },
+    },
+    sidesOf(primary, copy),
+    { shelf: archive.destination, code: 'bench' },
+  )) as ContentsAnswer
+  return [...answer.checks, provenCheck(contentsOf(found.tables, addContents(answer.tables)), 1)]
 }
 
 const IN_THE_STRUCTURE: readonly FaultKind[] = [

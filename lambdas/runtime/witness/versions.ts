@@ -82,12 +82,14 @@ export function findPlace({ places }: Versions, place: number): number {
 export function encodeVersions({ places, xmins, hashes }: Versions): Buffer {
   const differences = new Numbers(places.length * 2 + 16)
   let before = 0
-  for (const place of places) {
+  for (let at = 0; at < places.length; at++) {
+    const place = places[at] ?? 0
     differences.write(place - before)
     before = place
   }
   before = 0
-  for (const xmin of xmins) {
+  for (let at = 0; at < xmins.length; at++) {
+    const xmin = xmins[at] ?? 0
     const difference = xmin - before
     differences.write(difference < 0 ? -2 * difference - 1 : 2 * difference)
     before = xmin
@@ -96,15 +98,16 @@ export function encodeVersions({ places, xmins, hashes }: Versions): Buffer {
   const head = Buffer.alloc(8)
   head.writeUInt32BE(places.length, 0)
   head.writeUInt32BE(packed.length, 4)
-  const tail = Buffer.alloc(hashes.length * 8)
-  for (const [at, hash] of hashes.entries()) tail.writeBigInt64BE(hash, at * 8)
-  return Buffer.concat([head, packed, tail])
+  // As they lie in memory, which is little-endian wherever this runs.
+  return Buffer.concat([head, packed, Buffer.from(hashes.buffer, hashes.byteOffset, hashes.byteLength)])
 }
 
-/** @throws RangeError when it is shorter than it says */
+/** @throws RangeError when it is not as long as it says */
 export function decodeVersions(bytes: Buffer): Versions {
   const rows = bytes.readUInt32BE(0)
   const tail = 8 + bytes.readUInt32BE(4)
+  if (bytes.length !== tail + rows * 8)
+    throw new RangeError(`${rows} rows take ${tail + rows * 8} bytes, here are ${bytes.length}`)
   const differences = new Numbers(zstdDecompressSync(bytes.subarray(8, tail)))
   const result = {
     places: new Float64Array(rows),
@@ -122,7 +125,7 @@ export function decodeVersions(bytes: Buffer): Versions {
     before += folded % 2 === 1 ? -(folded + 1) / 2 : folded / 2
     result.xmins[at] = before
   }
-  for (let at = 0; at < rows; at++) result.hashes[at] = bytes.readBigInt64BE(tail + at * 8)
+  Buffer.from(result.hashes.buffer).set(bytes.subarray(tail, tail + rows * 8))
   return result
 }
 
@@ -136,6 +139,10 @@ class Numbers {
   }
 
   write(number: number): void {
+    if (number < 128 && this.#at < this.#bytes.length) {
+      this.#bytes[this.#at++] = number
+      return
+    }
     // The longest number of ours, a place, takes six bytes.
     if (this.#at + 8 > this.#bytes.length)
       this.#bytes = Buffer.concat([this.#bytes], this.#bytes.length * 2 + 64)
