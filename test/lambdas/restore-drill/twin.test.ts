@@ -78,8 +78,8 @@ test('a drill whose function is killed in every stage ends with the same verdict
     effect: { kind: 'delay', ms: 600 },
   })
   const stages = [
-    ...['canaries', 'compare', 'cut', 'destroy', 'evidence', 'hold', 'identify', 'open', 'plan'],
-    ...['quarantine', 'restore', 'roll-forward', 'structure'],
+    ...['canaries', 'compare', 'contents', 'cut', 'destroy', 'evidence', 'hold', 'identify', 'open', 'plan'],
+    ...['quarantine', 'restore', 'roll-forward', 'structure', 'witness'],
   ]
   const killed = new Set<string>()
   let drills = 0
