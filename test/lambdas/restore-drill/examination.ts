@@ -78,7 +78,7 @@ export const GOOD: Required<Answers> = {
   structure: ({ after }) =>
     after === undefined
       ? {
-          checks: goods('structure', 'schema valid sequences collations settings'),
+          checks: goods('structure', 'schema valid flags sequences collations settings'),
           next: 'orders',
           schemaDigest: 'd'.repeat(64),
         }
