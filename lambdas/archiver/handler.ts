@@ -1,10 +1,12 @@
+import type pg from 'pg'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
+import { log } from '../runtime/log.ts'
 import { publish } from '../runtime/metrics.ts'
 import { sealed } from '../runtime/sealed.ts'
 import { archive } from './archive.ts'
 import { openS3 } from './bucket.ts'
-import { measure } from './measure.ts'
+import { measure, measureSlot } from './measure.ts'
 import { ENV } from './names.ts'
 import { type ArchiverAnswer, parseArchiverRequest } from './request.ts'
 
@@ -37,6 +39,7 @@ async function archiveForAMinute(event: unknown): Promise<ArchiverAnswer> {
         seconds,
       })
       if (answer.state === 'archived') publish({ Instance: instance }, await measure(control, answer))
+      else await tellOfSlot(control, instance)
       return answer
     } finally {
       await reader.end()
@@ -44,4 +47,14 @@ async function archiveForAMinute(event: unknown): Promise<ArchiverAnswer> {
   } finally {
     await control.end()
   }
+}
+
+/** Another run has the slot. While it makes it, this one says how long that takes and for whom it waits. */
+async function tellOfSlot(control: pg.Client, instance: string): Promise<void> {
+  const { metrics, blockers } = await measureSlot(control)
+  publish({ Instance: instance }, metrics)
+  for (const { pid, user, age } of blockers)
+    log(
+      `the slot of the archive waits for a transaction of ${user}, ${pid === null ? 'prepared' : `pid ${pid}`}, begun ${Math.round(age)} s ago`,
+    )
 }

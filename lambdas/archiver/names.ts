@@ -29,6 +29,8 @@ export const METRICS = {
   spillBytes: 'ArchiveSpillBytes',
   pollMilliseconds: 'ArchivePollMilliseconds',
   slotHealthy: 'ArchiveSlotHealthy',
+  /** Seconds since the oldest transaction began that the making of the slot waits for; 0 when it waits for none. */
+  slotBlockedSeconds: 'ArchiveSlotBlockedSeconds',
   slotHeadroomPercent: 'ArchiveSlotHeadroomPercent',
   gaps: 'ArchiveGaps',
 } as const

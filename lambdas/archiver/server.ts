@@ -45,13 +45,58 @@ export async function readFlushed(client: pg.Client): Promise<{ readonly lsn: Ls
   return { lsn: parseLsn(rows[0].lsn), at: rows[0].at }
 }
 
-/** Makes the slot and answers where it begins. */
+/** Milliseconds, the most that PostgreSQL takes. */
+const NO_LIMIT = 2_147_483_647
+
+/**
+ * Makes the slot and answers where it begins. The server waits for the end of every transaction that is open, and
+ * then once more: no statement's limit may cut that short, because the next attempt would begin to wait anew.
+ */
 export async function createSlot(client: pg.Client): Promise<Lsn> {
-  const { rows } = await client.query(
-    "select lsn::text from pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')",
+  await client.query(`set statement_timeout = ${NO_LIMIT}`)
+  try {
+    const { rows } = await client.query(
+      "select lsn::text from pg_catalog.pg_create_logical_replication_slot($1, 'pgoutput')",
+      [SLOT],
+    )
+    return parseLsn(rows[0].lsn)
+  } finally {
+    await client.query('reset statement_timeout').catch(() => {
+      // The connection is gone, and the error above says so.
+    })
+  }
+}
+
+/** A transaction that the making of the slot waits for. Its statements are the application's and stay there. */
+export type Blocker = {
+  /** Null for a prepared transaction, which no process runs. */
+  readonly pid: number | null
+  readonly user: string
+  /** Seconds since it began. */
+  readonly age: number
+}
+
+/** What the making of the slot waits for, oldest first; empty when nobody makes it, or it waits for nothing. */
+export async function readBlockers(client: pg.Client): Promise<Blocker[]> {
+  const { rows } = await client.query<Blocker>(
+    `with waiting as (
+       select distinct b.pid
+       from pg_catalog.pg_replication_slots s, pg_catalog.unnest(pg_catalog.pg_blocking_pids(s.active_pid)) b (pid)
+       where s.slot_name = $1 and s.confirmed_flush_lsn is null
+     ), found as (
+       select a.pid, a.usename::text as "user", a.xact_start as since
+       from waiting w join pg_catalog.pg_stat_activity a on a.pid = w.pid
+       union all
+       select null, p.owner::text, p.prepared
+       from pg_catalog.pg_prepared_xacts p
+       where exists (select from waiting where pid = 0)
+     )
+     select pid, coalesce("user", 'unknown') as "user",
+       coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - since), 0)::float8 as age
+     from found order by since nulls last`,
     [SLOT],
   )
-  return parseLsn(rows[0].lsn)
+  return rows
 }
 
 export async function dropSlot(client: pg.Client): Promise<void> {
@@ -91,21 +136,25 @@ export async function ensurePublications(client: pg.Client): Promise<State> {
 
 /** What the server says of itself and of the slot, for the metrics. All from one statement and the server's clock. */
 export type Lag = {
-  readonly bytesBehindConfirmed: number
-  readonly bytesBehindRestart: number
+  /** Null while the slot is being made: it has confirmed nothing. */
+  readonly bytesBehindConfirmed: number | null
+  /** Null where the slot keeps no log: it is being made, or lost it. */
+  readonly bytesBehindRestart: number | null
   readonly spillBytes: number
   readonly headroomPercent: number
   readonly healthy: boolean
   readonly now: Date
 }
 
-export async function readLag(client: pg.Client): Promise<Lag> {
+/** Null when there is no slot. */
+export async function readLag(client: pg.Client): Promise<Lag | null> {
   const { rows } = await client.query(
     `select
        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.confirmed_flush_lsn)::float8 as confirmed,
        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), s.restart_lsn)::float8 as restart,
        coalesce(t.spill_bytes, 0)::float8 as spill,
        s.wal_status,
+       s.confirmed_flush_lsn is not null as ready,
        s.safe_wal_size::float8 as safe,
        (select setting::float8 * 1048576 from pg_catalog.pg_settings where name = 'max_slot_wal_keep_size') as keep,
        pg_catalog.clock_timestamp() as now
@@ -115,12 +164,12 @@ export async function readLag(client: pg.Client): Promise<Lag> {
     [SLOT],
   )
   const row = rows[0]
-  if (row === undefined)
-    throw new Refusal('NoSlot', `slot ${SLOT} is gone`, 'the next run makes it anew and records the gap')
-  const healthy = row.wal_status === 'reserved' || row.wal_status === 'extended'
+  if (row === undefined) return null
+  // A slot that is being made keeps log and gives none.
+  const healthy = row.ready && (row.wal_status === 'reserved' || row.wal_status === 'extended')
   return {
-    bytesBehindConfirmed: Math.max(0, row.confirmed),
-    bytesBehindRestart: Math.max(0, row.restart),
+    bytesBehindConfirmed: row.confirmed === null ? null : Math.max(0, row.confirmed),
+    bytesBehindRestart: row.restart === null ? null : Math.max(0, row.restart),
     spillBytes: row.spill,
     // Without a limit nothing is removed from under the slot; the disk has its own alarm.
     headroomPercent: row.keep < 0 ? 100 : Math.max(0, Math.min(100, ((row.safe ?? 0) / row.keep) * 100)),
