@@ -1,0 +1,4 @@
+import { OBJECTS } from './changes.ts'
+import { accusesNobody } from './lab.ts'
+
+for (const version of [18, 17] as const) accusesNobody(version, OBJECTS)
