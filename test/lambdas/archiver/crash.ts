@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { BUCKET, type Rig } from './rig.ts'
@@ -46,10 +46,11 @@ export async function openWire(target: string, stall?: Stall) {
       else client.write(chunk)
     })
   })
-  server.listen(0, '127.0.0.1')
+  // The other loopback address with the same port: the listener answers only what names a loopback and its own port.
+  server.listen(Number(port), '::1')
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://[::1]:${port}`,
     reached: reached.promise,
     close: async () => {
       for (const socket of sockets) socket.destroy()
