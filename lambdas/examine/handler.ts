@@ -1,10 +1,11 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import { connect } from '../runtime/database.ts'
 import { number, text } from '../runtime/environment.ts'
+import { publish } from '../runtime/metrics.ts'
 import { sealed } from '../runtime/sealed.ts'
 import { type Reference, refuseForeignCopy, refuseForeignPrimary } from '../runtime/whereabouts.ts'
 import { examine, type Keep } from './examine.ts'
-import { ASSERT_USER, ENV, USER } from './names.ts'
+import { ASSERT_USER, ENV, METRICS, USER } from './names.ts'
 import { parseRequest } from './parse.ts'
 import type { Endpoint, ExamineRequest, TaskName } from './request.ts'
 import type { Side, Sides } from './side.ts'
@@ -19,7 +20,10 @@ export const handler = sealed(examineOnce)
 
 async function examineOnce(event: unknown) {
   const request = parseRequest(event)
-  return examine(request, sidesOf(request, reference()), keep())
+  const answer = await examine(request, sidesOf(request, reference()), keep())
+  if (request.task === 'witness' && 'rows' in answer)
+    publish({ Instance: text(ENV.name) }, [{ name: METRICS.witnessRows, value: answer.rows, unit: 'Count' }])
+  return answer
 }
 
 const s3 = new S3Client({})

@@ -17,6 +17,11 @@ export const ENV = {
   retention: 'SEGMENTS_RETENTION_SECONDS',
 } as const
 
+export const METRICS = {
+  /** Row versions that a reading of the witness saw; a reading that failed says nothing, and the silence rings. */
+  witnessRows: 'WitnessRows',
+} as const
+
 /** What the witness's keys begin with. */
 export const WITNESS = 'witness/'
 

@@ -1,6 +1,7 @@
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { METRICS as VERIFICATION } from '../../lambdas/archive-verification/names.ts'
 import { METRICS as ARCHIVER } from '../../lambdas/archiver/names.ts'
+import { METRICS as EXAMINE } from '../../lambdas/examine/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { bucketName } from '../names.ts'
@@ -96,6 +97,17 @@ export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
       missing: 'ignore',
       summary: 'decoding spills transactions to the disk of the primary',
       derivation: 'ten gigabytes between two looks; ours',
+    }),
+    row('witness-missing', of(EXAMINE.witnessRows, 'Maximum'), {
+      article: 'witness',
+      severity: 'warn',
+      bad: 'below',
+      threshold: 1,
+      unit: 'count',
+      when: [26, 26],
+      period: HOUR,
+      summary: 'nobody has seen the rows of the database for more than a day',
+      derivation: "seen daily: 26 hours are a day and two hours' grace",
     }),
     ...(['home', 'standby'] as const)
       .filter(region => region === 'home' || config.standby.enabled || config.database.backup.replicate)

@@ -80,6 +80,7 @@ test('every function that publishes was found, with the dimensions that it uses'
     archiver: ['Instance'],
     'archive-verification': ['Instance'],
     'backup-verification': ['Environment', 'Instance,Region'],
+    examine: ['Instance'],
     freshness: ['Environment,Mode,Region', 'Environment,Region'],
     heartbeat: ['Instance'],
     reaper: ['Environment'],
