@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { sentence } from '../runtime/failure.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { several } from './check.ts'
+import { HELD, WHY_HELD } from './held.ts'
 import { probeIndex } from './indexes/probe.ts'
 import { quote } from './relations.ts'
 
@@ -11,6 +12,9 @@ type Target = {
   readonly name: string
   /** `heap`, `sequence`, or the access method of an index. */
   readonly method: string
+  /** True where a prepared transaction holds it or its table: `whole` where nobody can read it. */
+  readonly held: boolean
+  readonly whole: boolean
 }
 
 /**
@@ -21,9 +25,15 @@ const TARGETS = `
 select
   c.oid::pg_catalog.int8 as oid,
   c.oid::pg_catalog.regclass::pg_catalog.text as name,
-  case c.relkind when 'i' then a.amname::pg_catalog.text when 'S' then 'sequence' else 'heap' end as method
+  case c.relkind when 'i' then a.amname::pg_catalog.text when 'S' then 'sequence' else 'heap' end as method,
+  h.whole is not null as held,
+  coalesce(h.whole, false) as whole
 from pg_catalog.pg_class c
 left join pg_catalog.pg_am a on a.oid = c.relam
+left join pg_catalog.pg_index x on x.indexrelid = c.oid
+left join lateral (
+  select pg_catalog.bool_or(l.whole) as whole from ${HELD} l where l.relation in (c.oid, x.indrelid)
+) h on true
 where c.relpersistence <> 't'
   and c.relkind in ('r', 'm', 't', 'i', 'S')
   and (c.relkind <> 'i' or (select i.indisvalid from pg_catalog.pg_index i where i.indexrelid = c.oid))
@@ -121,7 +131,7 @@ type Kind = 'heaps' | 'indexes' | 'pages'
 /** Statements whose rows say a `fault` in words, or which raise one. */
 type Questions = readonly [Kind, ...string[]]
 
-function questionsOf(tools: Tools, { method, name }: Target): Questions | undefined {
+function questionsOf(tools: Tools, { method, name, held }: Target): Questions | undefined {
   const inside = quote(tools.amcheck ?? '')
   const pages =
     tools.prewarm && `select ${quote(tools.prewarm)}.pg_prewarm($1::pg_catalog.regclass, 'buffer')`
@@ -135,7 +145,8 @@ function questionsOf(tools: Tools, { method, name }: Target): Questions | undefi
     case 'btree':
       return [
         'indexes',
-        `select ${inside}.bt_index_parent_check($1::pg_catalog.regclass, true, true${tools.uniqueness ? ', true' : ''})`,
+        // Looking at parents takes a lock that whoever writes to the table keeps from us.
+        `select ${inside}.${held ? 'bt_index_check' : 'bt_index_parent_check'}($1::pg_catalog.regclass, true${held ? '' : ', true'}${tools.uniqueness ? ', true' : ''})`,
       ]
     case 'sequence':
       // A page of zeros has a good checksum, and a file without a page has none to fail.
@@ -160,6 +171,10 @@ from (
 limit 1`
 
 async function look(client: pg.Client, tools: Tools, target: Target, counts: Counts): Promise<void> {
+  if (target.whole) {
+    counts.skipped.set(WHY_HELD, (counts.skipped.get(WHY_HELD) ?? 0) + 1)
+    return
+  }
   const [kind, ...questions] = questionsOf(tools, target) ?? []
   if (kind === undefined) {
     const why = `of a kind that amcheck does not know (${target.method}), and pg_prewarm is not installed`

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Check } from '../runtime/verdict.ts'
 import { ask, several } from './check.ts'
 import { both } from './chunk.ts'
+import { WHY_HELD } from './held.ts'
 import { type Relation, readRelations, titleOf } from './relations.ts'
 import type { BlockRange, Cut, PlanAnswer, PlanRequest } from './request.ts'
 import { withSession } from './session.ts'
@@ -85,6 +86,7 @@ function batchSize(request: PlanRequest, bytes: number): number {
 
 function whyNot(relation: Relation): string | undefined {
   if (relation.kind === 'f') return 'a foreign table: its rows are elsewhere'
+  if (relation.held) return WHY_HELD
   if (!relation.populated) return 'a materialized view without data'
   if (relation.persistence === 'u') return 'an unlogged table: it is empty after every recovery'
   return undefined

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { HELD } from './held.ts'
 import { type BothTypes, pairValues } from './rows/values.ts'
 import { readTypes, type TypeRow } from './types.ts'
 
@@ -11,6 +12,8 @@ export type Relation = {
   readonly persistence: 'p' | 'u' | 't'
   /** False for a materialized view that was never filled: reading it raises. */
   readonly populated: boolean
+  /** True in a copy where a prepared transaction lets nobody read it. */
+  readonly held: boolean
   /** Number of its file on disk: another one on the other side means that it was rewritten. */
   readonly filenode: number
   /** Its TOAST table and the number of that one's file; 0 and 0 where it has none. */
@@ -46,9 +49,11 @@ select
   coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8 as filenode,
   array[c.reltoastrelid::pg_catalog.int8, coalesce(pg_catalog.pg_relation_filenode(nullif(c.reltoastrelid, 0)), 0)::pg_catalog.int8] as toast,
   c.xmin::pg_catalog.text as "catalogXmin",
-  case when $2 and c.relkind in ('r', 'm') then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
+  coalesce(h.whole, false) as held,
+  case when $2 and c.relkind in ('r', 'm') and h.whole is not true then coalesce(pg_catalog.pg_relation_size(c.oid), 0) else 0 end as bytes
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join ${HELD} h on $2 and h.relation = c.oid
 where c.relpersistence <> 't'
   and (
     c.relkind in ('r', 'm', 'f')

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { HELD } from '../held.ts'
 import { quote } from '../relations.ts'
 
 /**
@@ -16,7 +17,7 @@ with fed(sequence, relation, attnum, made) as (
     and d.refobjsubid > 0
     and d.deptype in ('a', 'i')
   union
-  select d.refobjid, f.adrelid, f.adnum, case when not exists (
+  select d.refobjid, f.adrelid, f.adnum, case when f.adrelid not in (select h.relation from ${HELD} h where h.whole) and not exists (
     select
     from pg_catalog.pg_depend p
     where p.classid = d.classid and p.objid = f.oid and p.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass,
@@ -45,7 +46,7 @@ join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = fed.attnum
 join pg_catalog.pg_type y on y.oid = a.atttypid
 join pg_catalog.pg_type b on b.oid = case when y.typtype = 'd' then y.typbasetype else y.oid end
-where s.relpersistence = 'p' and b.typnamespace = 'pg_catalog'::pg_catalog.regnamespace and (fed.made is not null or b.typcategory = 'N')
+where s.relpersistence = 'p' and t.oid not in (select h.relation from ${HELD} h where h.whole) and b.typnamespace = 'pg_catalog'::pg_catalog.regnamespace and (fed.made is not null or b.typcategory = 'N')
 order by 1, 2`
 
 export type Feed = {
