@@ -40,12 +40,51 @@ test('a setting that a login makes hides nothing from the archive', async () => 
 
 test('a login cannot write the mark of our own statements', async () => {
   for (const sql of [
-    `insert into holdfast.own_change values ('CREATE TABLE', null)`,
+    'select from holdfast.own_seal',
+    `select holdfast.seal_own('CREATE TABLE', null)`,
     `select holdfast.is_own_change('CREATE TABLE')`,
     `select holdfast.run_own('create role thief', 'ALTER TABLE', null, null)`,
     'select holdfast.take_grants_back()',
   ])
     await expect(app.query(sql)).rejects.toMatchObject({ code: '42501' })
+})
+
+test('a mark without our seal hides nothing', async () => {
+  const seal = 'a'.repeat(64)
+  for (const [index, mark] of [
+    seal,
+    `1 ${seal}`,
+    `99999999999 ${seal}`,
+    'on',
+    `4294967295 ${seal}`,
+  ].entries()) {
+    await app.query(
+      `set holdfast.own_change = '${mark}'; create table marked_${index} (a int); reset holdfast.own_change`,
+    )
+    expect(await publicationOf(`marked_${index}`)).toBe('holdfast_archive')
+    expect(
+      await rig.lab.primary.one(
+        `select count(*)::int4 as count from holdfast.schema_change where record->>'statements' like '%table marked_${index} %'`,
+      ),
+    ).toEqual({ count: 1 })
+  }
+})
+
+test('of two serializable transactions that make a table each, none fails because of us', async () => {
+  const other = await rig.lab.primary.connect('app')
+  try {
+    for (const client of [app, other]) await client.query('begin isolation level serializable; select 1')
+    await app.query('create table serial_1 (id int primary key)')
+    await other.query('create table serial_2 (id int primary key)')
+    await app.query('alter table serial_1 add v text')
+    await other.query('create index on serial_2 (id)')
+    await app.query('commit')
+    await other.query('commit')
+    expect(await publicationOf('serial_1')).toBe('holdfast_archive')
+  } finally {
+    await app.query('rollback')
+    await other.end()
+  }
 })
 
 test('no membership of the master user is left behind, whatever the owner', async () => {
