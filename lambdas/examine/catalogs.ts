@@ -117,7 +117,13 @@ const CATALOGS: readonly Catalog[] = [
  * One row of a catalog: what it is, who wrote it, and what it says, as a hash. `xmin` is empty where only a view shows the
  * row: then nothing dates a difference.
  */
-export type CatalogRow = { readonly key: string; readonly xmin: string; readonly hash: string }
+export type CatalogRow = {
+  readonly key: string
+  readonly xmin: string
+  /** Who deleted it, or tried to: 0 where nobody did. */
+  readonly xmax: string
+  readonly hash: string
+}
 
 export type CatalogName = string
 
@@ -167,7 +173,7 @@ function rowsQuery(catalog: Catalog, columns: readonly Column[], dated: boolean)
     .filter(({ name }) => isCompared(catalog.name, name))
     .map(column => said(catalog.name, column))
     .join(', ')
-  return `select ${key} as key, ${dated ? 'c.xmin::pg_catalog.text' : `''`} as xmin, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
+  return `select ${key} as key, ${dated ? 'c.xmin::pg_catalog.text' : `''`} as xmin, ${dated ? 'c.xmax::pg_catalog.text' : `'0'`} as xmax, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
 }
 
 /** Every catalog's rows by key; a catalog that may not be read is absent and named in `unread`. */
@@ -200,7 +206,7 @@ export async function readCatalogs(
 
 /** What everybody may know of the roles, where their catalog may not be read, as on RDS. */
 const ROLES = `
-select r.oid::pg_catalog.text as key, '' as xmin, pg_catalog.md5(row(
+select r.oid::pg_catalog.text as key, '' as xmin, '0' as xmax, pg_catalog.md5(row(
   r.rolname, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls,
   r.rolconnlimit, case when not r.rolsuper and r.rolname !~ '^rds' then r.rolvaliduntil end)::pg_catalog.text) as hash
 from pg_catalog.pg_roles r`

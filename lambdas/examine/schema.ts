@@ -99,12 +99,13 @@ async function judge(
   const xidOf = (row: CatalogRow | undefined) => (row ? history.onPrimary(Number(row.xmin)) : -1)
   const settled = differences.map(one => xidOf(one.primary)).filter(history.mayBeInCopy)
   const committed = await history.committedInCopy(clients.copy, settled)
+  const revived = await deletedInCopy(clients.copy, history, differences)
   const faults: string[] = []
   const since: string[] = []
   const undated: string[] = []
   const listOf = (one: Difference) => {
     if ((one.primary ?? one.copy)?.xmin === '') return undated
-
+    if (revived.has(one)) return faults
     const own = one.copy !== undefined && history.isForeign(history.onCopy(Number(one.copy.xmin)))
     return own || committed.has(xidOf(one.primary)) ? faults : since
   }
@@ -116,6 +117,31 @@ async function judge(
   }
   return { faults, since, undated }
 }
+
+/**
+ * Rows that the copy shows although it says itself that a transaction which committed before its end deleted them. Its log
+ * is asked, since a deletion that was rolled back leaves the same mark.
+ */
+async function deletedInCopy(
+  copy: pg.Client,
+  history: History,
+  differences: readonly Difference[],
+): Promise<ReadonlySet<Difference>> {
+  const marked = differences.flatMap(one => {
+    const xmax = Number(one.copy?.xmax ?? 0)
+    const xid = history.onCopy(xmax)
+    return xmax >= 3 && history.mayBeInCopy(xid) ? [{ one, xid }] : []
+  })
+  if (marked.length === 0) return new Set()
+  const { rows } = await copy.query<{ xid: string }>(COMMITTED, [marked.map(({ xid }) => String(xid))])
+  const committed = new Set(rows.map(row => Number(row.xid)))
+  return new Set(marked.filter(({ xid }) => committed.has(xid)).map(({ one }) => one))
+}
+
+const COMMITTED = `
+select x as xid
+from pg_catalog.unnest($1::pg_catalog.text[]) x
+where pg_catalog.pg_xact_status(x::pg_catalog.xid8) = 'committed'`
 
 const check = (name: string, faults: readonly string[], good: string): Check => ({
   name,

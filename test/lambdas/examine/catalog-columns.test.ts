@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Examination, examineCopy, marked, planted, task } from '../../../bench/examination.ts'
+import { revive } from '../../../bench/flip-byte.ts'
 import { type Lab, openLab, type Server } from '../../../bench/lab.ts'
 import type { Boundary, MarkAnswer } from '../../../lambdas/examine/request.ts'
 import { FLAGS, judgeFlags } from '../../../lambdas/examine/schema/flags.ts'
@@ -162,6 +163,18 @@ describe.each([18, 17] as const)('a copy whose catalogs were changed, on Postgre
     await lab.primary.run('vacuum public.child')
     await lab.primary.run('vacuum public.parent')
     expect((await look(intact)).red).toEqual([])
+  })
+
+  test('a membership that was revoked before the cut and is alive again is found', async () => {
+    await lab.primary.run('grant other to app')
+    const later = await lab.backup()
+    await lab.primary.run('revoke other from app')
+    await lab.beat()
+    const copy = await lab.restore(later)
+    await revive(lab, copy, 'pg_auth_members')
+    const found = await look(await lab.startAgain(copy, { ignore_checksum_failure: true }))
+    expect(found.red).toContain('structure.schema')
+    expect(detailOf(found, 'structure.schema')).toMatch(/pg_auth_members: .*only in the copy/)
   })
 
   test('a collation that is of another version on the primary as well is said with the step that mends it', async () => {
