@@ -9,8 +9,12 @@ import { type Recorded, SchemaChanges } from './schema-change.ts'
 import { notApplied } from './sender.ts'
 import { tableName } from './statement.ts'
 
+/** Where errors tell the parameters of their statement, every function below it reads them in its own call stack. */
+const SILENT = 'set log_parameter_max_length_on_error = 0'
+
 /** A change of the schema may read tables as it likes, and what it makes is made whatever it refers to. */
 const SESSION = `
+${SILENT};
 set lock_timeout = '60s';
 set synchronous_commit = off;
 set search_path = pg_catalog, pg_temp`
@@ -36,6 +40,7 @@ export class SchemaSession {
   /** Takes the copy, whoever had it before, and lets its triggers rest. `client` is a fresh connection. */
   static async open(client: pg.Client): Promise<SchemaSession> {
     const key = randomBytes(32).toString('hex')
+    await client.query(SILENT)
     await client.query('select from holdfast.take_copy($1)', [key])
     const session = new SchemaSession(client, key, await loadState(client, 'schema_progress'))
     await session.#inTransaction(async () => {
@@ -100,6 +105,7 @@ export class SchemaSession {
   /** Does something as another role, whose rights no function can stand in for. */
   async asRole(role: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
     await this.#client.query('discard all')
+    await this.#client.query(SILENT)
     await this.#client.query('select holdfast.lend_on_copy($1, $2, true)', [this.#key, role])
     try {
       await this.#client.query('select pg_catalog.set_config($1, $2, false)', ['role', role])
