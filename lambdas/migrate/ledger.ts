@@ -15,9 +15,11 @@ export async function ensureLedger(client: pg.Client): Promise<void> {
 }
 
 /**
- * Applies what is missing, in the order of the numbers and also below the newest one applied: a file whose number is
- * lower came later from another branch. A file and its line in the ledger are there together or not at all.
- * @throws Refusal `MigrationEdited`; the error of the file that failed, those before it being committed
+ * Applies what is missing, in the order of the numbers. A file and its line in the ledger are there together or not at
+ * all. A database gets the files in one order only, which is the one that they were tested in: what sorts before the
+ * newest applied, or a database that newer code has migrated, is refused before anything is done.
+ * @throws Refusal `MigrationEdited`, `MigrationLate`, `DatabaseNewer`; the error of the file that failed, those before it
+ * being committed
  */
 export async function applyFiles(client: pg.Client, files: readonly MigrationFile[]): Promise<Run> {
   const known = await readLedger(client)
@@ -25,7 +27,10 @@ export async function applyFiles(client: pg.Client, files: readonly MigrationFil
     const was = known.get(version)
     if (was != null && was !== md5) throw edited(version)
   }
+  const applied = Math.max(0, ...known.keys())
+  if (applied > Math.max(0, ...files.map(file => file.version))) throw newer(applied, files)
   const missing = files.filter(({ version }) => !known.has(version))
+  if (missing[0] !== undefined && missing[0].version < applied) throw late(missing[0], applied)
   if (missing.length > 0) await giveStatementsAHome(client)
   for (const { version, name, md5, sql } of missing) {
     await client.query('savepoint file')
@@ -41,7 +46,7 @@ export async function applyFiles(client: pg.Client, files: readonly MigrationFil
       throw error
     }
   }
-  const newest = Math.max(0, ...known.keys(), ...missing.map(file => file.version))
+  const newest = Math.max(applied, ...missing.map(file => file.version))
   return { version: newest, applied: missing.map(file => file.name) }
 }
 
@@ -62,5 +67,21 @@ function edited(version: number): Refusal {
     'MigrationEdited',
     `migration ${version} was edited after it was applied`,
     'put the file back as it was, and make the change in a new one',
+  )
+}
+
+function late({ version, name }: MigrationFile, applied: number): Refusal {
+  return new Refusal(
+    'MigrationLate',
+    `migration ${version} (${name}) was never applied, and the database is at ${applied} already`,
+    `give that file a number above ${applied}, then deploy again`,
+  )
+}
+
+function newer(applied: number, files: readonly MigrationFile[]): Refusal {
+  return new Refusal(
+    'DatabaseNewer',
+    `the database is at migration ${applied}, and this code ends at ${files.at(-1)?.version ?? 0}: newer code has migrated it`,
+    'deploy that newer version, or one after it',
   )
 }

@@ -25,11 +25,31 @@ afterAll(async () => {
 const isThere = async (table: string) =>
   (await client.query('select to_regclass($1) is not null as there', [table])).rows[0].there
 
-test('a file with a lower number than the newest applied is applied all the same', async () => {
+test('a file with a lower number than the newest applied is refused, and nothing is applied', async () => {
   writeFileSync(join(folder, '0106.do.late.sql'), 'create table holdfast.late (id int)')
-  expect((await migrate(client, { folder })).applied).toEqual(['late'])
-  expect(await isThere('holdfast.late')).toBe(true)
+  writeFileSync(join(folder, '0989.do.next.sql'), 'create table holdfast.next (id int)')
+  await expect(migrate(client, { folder })).rejects.toMatchObject({
+    name: 'MigrationLate',
+    message: expect.stringMatching(
+      /^migration 106 \(late\) was never applied, and the database is at (\d+) already\nHINT: give that file a number above \1, then deploy again$/,
+    ),
+  })
+  expect([await isThere('holdfast.late'), await isThere('holdfast.next')]).toEqual([false, false])
+  rmSync(join(folder, '0106.do.late.sql'))
+  expect((await migrate(client, { folder })).applied).toEqual(['next'])
+})
+
+test('a database that newer code has migrated is refused, and one that lacks an old file is not', async () => {
+  await client.query(`insert into holdfast.migration (version, name) values (7, 'long gone')`)
   expect((await migrate(client, { folder })).applied).toEqual([])
+  await client.query(`insert into holdfast.migration (version, name) values (2000, 'of tomorrow')`)
+  await expect(migrate(client, { folder })).rejects.toMatchObject({
+    name: 'DatabaseNewer',
+    message: expect.stringMatching(
+      /^the database is at migration 2000, and this code ends at 989: .*\nHINT: deploy that newer version/,
+    ),
+  })
+  await client.query('delete from holdfast.migration where version = 2000')
 })
 
 test('a failing file keeps the files before it, and itself goes first the next time', async () => {
@@ -50,4 +70,17 @@ test('a file whose line in the ledger fails is not applied', async () => {
   expect(await isThere('holdfast.last_one')).toBe(false)
   await client.query('alter table holdfast.migration drop constraint no_993')
   expect((await migrate(client, { folder })).applied).toEqual(['last'])
+})
+
+test('a run that dies between a file and its line in the ledger leaves the file to the next one', async () => {
+  writeFileSync(join(folder, '0994.do.cut.sql'), 'create table holdfast.cut (id int)')
+  await client.query(`create function public.die() returns trigger language plpgsql as $$
+    begin perform pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid()); return new; end $$;
+    create trigger die before insert on holdfast.migration for each row when (new.version = 994) execute function public.die()`)
+  const dying = await lab.primary.connect('master')
+  dying.on('error', () => {})
+  await expect(migrate(dying, { folder })).rejects.toThrow()
+  expect(await isThere('holdfast.cut')).toBe(false)
+  await client.query('drop trigger die on holdfast.migration')
+  expect((await migrate(client, { folder })).applied).toEqual(['cut'])
 })
