@@ -47,3 +47,30 @@ test('no code in the session reads its key, even where errors are to tell the pa
   ])
   expect(await on(copy, 'rdsadmin', 'select from tenant_a.loot')).toEqual([])
 }, 120_000)
+
+test('what a tenant leaves for the commit of a repeated change runs as the tenant', async () => {
+  const { copy } = await rollOver(rig, () =>
+    as(
+      rig,
+      'tenant_a',
+      `create table tenant_a.who (name text);
+      create unlogged table tenant_a.later (id int);
+      create function tenant_a.say() returns trigger language plpgsql security invoker as $f$
+      begin
+        execute format('create role said_%s', current_user);
+        return null;
+      exception when others then
+        if session_user = current_user and session_user like 'holdfast%' then raise exception 'ran as the session'; end if;
+        return null;
+      end $f$;
+      create constraint trigger say after insert on tenant_a.later deferrable initially deferred for each row execute function tenant_a.say();
+      alter table tenant_a.later enable always trigger say;
+      create function tenant_a.queue() returns integer language sql as 'insert into tenant_a.later values (1); select 1';
+      grant execute on all functions in schema tenant_a to public`,
+      'create table tenant_a.made_later as select tenant_a.queue() as n',
+    ),
+  )
+  expect(await on(copy, 'rdsadmin', "select to_regclass('tenant_a.made_later')::text as made")).toEqual([
+    { made: 'tenant_a.made_later' },
+  ])
+}, 120_000)
