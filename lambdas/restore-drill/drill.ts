@@ -18,7 +18,7 @@ import { openCopy } from './stages/open.ts'
 import { makePlan } from './stages/plan.ts'
 import { quarantineCopy } from './stages/quarantine.ts'
 import { restoreCopy } from './stages/restore.ts'
-import { rollForwardCopy } from './stages/roll-forward.ts'
+import { type Rolled, rollForwardCopy } from './stages/roll-forward.ts'
 import { checkStructure } from './stages/structure.ts'
 import { takeWitness } from './stages/witness.ts'
 
@@ -84,7 +84,7 @@ export async function runDrill(
     )
 
   // Last of all: it writes to the copy, and every question before was about the copy as it came.
-  let rolled = null
+  let rolled: Rolled | null | undefined
   if (rollForwardArn === undefined) skip('roll-forward', without)
   else if (negativeControl !== undefined) skip('roll-forward', 'the copy was damaged on purpose')
   else
@@ -98,6 +98,7 @@ export async function runDrill(
   await seen
   const verifiedAt = await ctx.step('verified', async () => Date.now())
   const record = assemble(drill, request, startedAt, journal, {
+    plan,
     restored,
     opened,
     found,

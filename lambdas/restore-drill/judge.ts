@@ -9,24 +9,28 @@ import type { DrillRequest } from './request.ts'
 import type { Compared } from './stages/compare.ts'
 import type { Found } from './stages/cut.ts'
 import type { Opened } from './stages/open.ts'
+import type { Plan } from './stages/plan.ts'
 import type { Restored } from './stages/restore.ts'
 import type { Rolled } from './stages/roll-forward.ts'
 
 /** What was measured, as far as the drill got. */
 export type Measures = {
+  readonly plan: Plan | null
   readonly restored: Restored | null
   readonly opened: Opened | null
   readonly found: Found | null
   readonly compared: Compared | null
   /** Absent where there is no archive to prove contents by. */
   readonly contents?: readonly TableContents[] | null
-  readonly rolled?: Rolled | null
+  /** `undefined` where no archive is rolled along; `null` where it was to be and was not. */
+  readonly rolled?: Rolled | null | undefined
   /** Milliseconds since the epoch: the last check was answered. */
   readonly verifiedAt: number
 }
 
 /** The measured figures, in seconds from the decision; what never happened is `null`. */
 export function measure({
+  plan,
   restored,
   opened,
   found,
@@ -39,7 +43,7 @@ export function measure({
   const since = (at: number | null | undefined) =>
     t0 === null || at === null || at === undefined ? null : Math.max(0, Math.round(at - t0) / 1_000)
   return {
-    rpoSeconds: found?.rpoSeconds ?? null,
+    rpoSeconds: lossOf({ plan, found, rolled }),
     rtoSeconds: since(opened?.clocks.t6),
     coverage: compared === null ? null : shareProven(compared, contents),
     clocks: {
@@ -80,13 +84,32 @@ function shareProven(
   return Math.min(coverage, (sum(tables, 'equal') + provenRows(contents)) / rows)
 }
 
+/**
+ * Seconds of writes that the disaster would have cost. How near a restore comes to the moment that it was asked for is
+ * no loss, and cannot miss: what counts is what the archive held when the disaster struck. Where there is none it is
+ * the newest moment that could be restored when the drill decided; in the other region, how far the copy reaches.
+ */
+function lossOf({ plan, found, rolled }: Pick<Measures, 'plan' | 'found' | 'rolled'>): number | null {
+  if (rolled !== undefined) return rolled?.loss?.complete === true ? rolled.loss.withTail.seconds : null
+  const reached = found?.rpoSeconds ?? null
+  if (plan === null || reached === null || plan.from.kind !== 'instance') return reached
+  const restorable = plan.from.window?.latest
+  return restorable === undefined
+    ? null
+    : Math.max(reached, Math.max(0, Date.parse(plan.mark.now) - restorable) / 1_000)
+}
+
 /** RDS names an operation while blocks still come from S3; a copy that never named one has no such clock here. */
 function hydratedSince(restored: Restored | null, available: number | null): number | null {
   return restored !== null && restored.instance.storageOperation === null ? available : null
 }
 
 /** One check an objective. What could not be measured is `unknown`. */
-export function objectiveChecks(request: DrillRequest, measured: Evidence['measured']): Check[] {
+export function objectiveChecks(
+  request: DrillRequest,
+  measured: Evidence['measured'],
+  rolled?: Rolled | null,
+): Check[] {
   const { objective, coverageFloor } = request
   const within = (name: string, found: number | null, most: number, unit: string): Check => ({
     name,
@@ -95,8 +118,9 @@ export function objectiveChecks(request: DrillRequest, measured: Evidence['measu
       found === null ? `not measured, at most ${most} ${unit}` : `${found} ${unit}, at most ${most} ${unit}`,
   })
   const { coverage } = measured
+  const rpo = within('objective.rpo', measured.rpoSeconds, objective.rpoSeconds, 's')
   return [
-    within('objective.rpo', measured.rpoSeconds, objective.rpoSeconds, 's'),
+    { ...rpo, detail: `${rpo.detail}${sayUnheld(rolled)}` },
     within('objective.rto', measured.rtoSeconds, objective.rtoSeconds, 's'),
     {
       name: 'objective.coverage',
@@ -104,6 +128,12 @@ export function objectiveChecks(request: DrillRequest, measured: Evidence['measu
       detail: `${coverage === null ? 'not measured' : `${(100 * coverage).toFixed(2)} %`}, at least ${(100 * coverageFloor).toFixed(2)} %`,
     },
   ]
+}
+
+function sayUnheld(rolled: Rolled | null | undefined): string {
+  if (!rolled?.loss) return ''
+  const { withTail, complete } = rolled.loss
+  return `: ${complete ? '' : 'at least '}${withTail.transactions} transactions with ${withTail.rows} rows were not in the archive when the disaster struck`
 }
 
 export type Judgement = {

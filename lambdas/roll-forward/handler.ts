@@ -15,6 +15,8 @@ import {
   type ApplyAnswer,
   type ApplyRequest,
   type Endpoint,
+  type LossAnswer,
+  type LossRequest,
   parseRollForwardRequest,
   type RollForwardAnswer,
 } from './request.ts'
@@ -28,12 +30,22 @@ export const handler = sealed(answerTask)
 async function answerTask(event: unknown): Promise<RollForwardAnswer> {
   const request = parseRollForwardRequest(event)
   const archive: Archive = { s3, bucket: text(ENV.bucket) }
-  if (request.task === 'loss') return measureLoss(archive, request)
+  if (request.task === 'loss') return loss(archive, request)
   if (request.task === 'fingerprint') return withClient(primary(), READER, {}, fingerprint)
   if (request.task === 'compare')
     return withClient(copyOf(request.copy), USER, {}, client => compareWith(client, request.fingerprint))
   if (request.task === 'close') return withClient(copyOf(request.copy), SCHEMA_USER, {}, closeCopy)
   return apply(archive, request)
+}
+
+async function loss(archive: Archive, request: LossRequest): Promise<LossAnswer> {
+  const answer = await measureLoss(archive, request)
+  // What is only the least of it is no measurement.
+  if (answer.complete)
+    publish({ Instance: text(ENV.instance) }, [
+      { name: METRICS.rpoWithTail, value: answer.withTail.seconds, unit: 'Seconds' },
+    ])
+  return answer
 }
 
 async function apply(archive: Archive, request: ApplyRequest): Promise<ApplyAnswer> {

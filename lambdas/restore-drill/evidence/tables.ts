@@ -83,7 +83,7 @@ export function tablesOf({
 }: {
   readonly compared: Compared | null
   readonly contents?: readonly TableContents[] | null
-  readonly rolled?: Rolled | null
+  readonly rolled?: Rolled | null | undefined
 }): EvidenceTable[] {
   if (compared === null) return []
   const explained = new Set(rolled?.identicalTables)

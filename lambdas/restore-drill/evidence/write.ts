@@ -26,7 +26,10 @@ export function assemble(
   const tables: EvidenceTable[] = tablesOf(measures)
   const { setting } = drill
   const rollForward = setting.rollForwardArn !== undefined && request.negativeControl === undefined
-  const objectives = [...objectiveChecks(request, measured), proofCheck(request, stages, rollForward)]
+  const objectives = [
+    ...objectiveChecks(request, measured, measures.rolled),
+    proofCheck(request, stages, rollForward),
+  ]
   const judgement = judge(request, stages, tables, objectives, measured)
   const endedAt = new Date(measures.verifiedAt).toISOString()
   return {

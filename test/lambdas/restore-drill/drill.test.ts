@@ -59,7 +59,8 @@ test('a good copy passes, is signed, chained and destroyed', async () => {
     sequence: 1,
     previous: null,
     verdict: 'pass',
-    measured: { rpoSeconds: 0.7, coverage: 1 },
+    // Without an archive: the decision at 14:04:10 and the newest restorable moment, 14:04:00.
+    measured: { rpoSeconds: 10, coverage: 1 },
   })
   expect(evidence?.calls.map(call => call.operation)).toContain('RestoreDBInstanceToPointInTime')
   await drillIn(cloud)
@@ -317,8 +318,8 @@ test('rows that changed after the cut are counted and are no failure', async () 
 })
 
 test.each([
-  ['rpoSeconds', { objective: { rpoSeconds: 0.5, rtoSeconds: 60 } }, 'objective.rpo'],
-  ['rtoSeconds', { objective: { rpoSeconds: 5, rtoSeconds: 0.001 }, restoreSeconds: 60 }, 'objective.rto'],
+  ['rpoSeconds', { objective: { rpoSeconds: 9, rtoSeconds: 60 } }, 'objective.rpo'],
+  ['rtoSeconds', { objective: { rpoSeconds: 50, rtoSeconds: 0.001 }, restoreSeconds: 60 }, 'objective.rto'],
 ])('a missed %s fails', async (_what, over, name) => {
   const { result, evidence } = await drillIn(cloud, over)
   expect(result.verdict).toBe('fail')
@@ -592,7 +593,7 @@ test('who may not read the records writes none beside them', async () => {
 test('a record that was altered is stepped over with its name, never built upon', async () => {
   await drillIn(cloud)
   const text = cloud.objects.get(PLACE(1))!.toString()
-  cloud.objects.set(PLACE(1), Buffer.from(text.replace('"rpoSeconds": 0.7', '"rpoSeconds": 0.1')))
+  cloud.objects.set(PLACE(1), Buffer.from(text.replace('"rpoSeconds": 10', '"rpoSeconds": 1')))
   const { result } = await drillIn(cloud)
   expect(result.verdict).toBe('pass')
   const { evidence } = parseSealed(cloud.objects.get(PLACE(2))!.toString())
