@@ -7,6 +7,7 @@ import { decide, type Step } from './continuity.ts'
 import { follow } from './follower.ts'
 import { SLOT } from './names.ts'
 import type { ArchiverAnswer } from './request.ts'
+import { retryFollow } from './retry-follow.ts'
 import {
   advanceSlot,
   createSlot,
@@ -80,6 +81,7 @@ export async function archive(options: ArchiveOptions): Promise<ArchiverAnswer> 
   await options.reader.query(LETTING_GO)
   for (const statement of READING.split(';')) await options.reader.query(statement)
   const identity = await identify(options)
+  await retryFollow(control)
   const state = await ensurePublications(control)
   const newest = await findNewest(options.destination, identity.systemIdentifier)
   const step = decide({

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { MIGRATIONS } from '../../sql/migrations.ts'
 import { Refusal, sentence } from '../runtime/failure.ts'
+import { followPiece, readPending } from '../runtime/follow-tables.ts'
 import { readFiles } from './files.ts'
 import { applyFiles, ensureLedger, type Run } from './ledger.ts'
 import { ensureSchema, refuseStrangers } from './owner.ts'
@@ -29,7 +30,7 @@ export type MigrateOptions = {
  * the one before done. A failing file leaves nothing of itself behind, those before it stay, and the next run begins
  * with it. Whatever the database, its owner or its roles say, the session means PostgreSQL's own names and operators.
  * @throws Refusal `ForeignSchema` when the schema or something in it, or one of Holdfast's roles, is not the caller's;
- * `MigrationBusy` naming who has the turn; `MigrationEdited`; `MigrationFailed` naming the file's error.
+ * `MigrationBusy` naming who has the turn; `MigrationEdited`, `MigrationLate`, `DatabaseNewer`; `MigrationFailed` naming the file's error.
  */
 export async function migrate(client: pg.Client, options: MigrateOptions = {}): Promise<Migrated> {
   await pinSession(client, options)
@@ -45,7 +46,7 @@ export async function migrate(client: pg.Client, options: MigrateOptions = {}): 
       await refuseStrangers(client)
       return done
     })
-    return { ...run, archive: await withTurn(client, turn, () => followTables(client, options)) }
+    return { ...run, archive: await followTables(client, turn, options) }
   } catch (cause) {
     if (cause instanceof Refusal) throw cause
     throw new Refusal(
@@ -57,14 +58,27 @@ export async function migrate(client: pg.Client, options: MigrateOptions = {}): 
   }
 }
 
-/** The patterns may change without a migration: the publications follow them every time. */
-async function followTables(client: pg.Client, options: MigrateOptions): Promise<readonly string[]> {
+/**
+ * The patterns may change without a migration: the publications follow them every time, each piece in a transaction and
+ * a turn of its own, so that the first table is not locked until the last one is done.
+ */
+async function followTables(
+  client: pg.Client,
+  turn: { readonly patience: number },
+  options: MigrateOptions,
+): Promise<readonly string[]> {
   const known = await client.query(
-    "select pg_catalog.to_regprocedure('holdfast.set_archive_tables(text[])') is not null as known",
+    "select pg_catalog.to_regprocedure('holdfast.set_archive_patterns(text[])') is not null as known",
   )
   if (known.rows[0]?.known !== true) return []
-  const { rows } = await client.query('select thing, done, detail from holdfast.set_archive_tables($1)', [
-    options.archiveTables ?? [],
-  ])
-  return rows.map(row => `${row.thing}: ${row.detail}`)
+  const lines = await withTurn(client, turn, async () => {
+    const { rows } = await client.query('select thing, detail from holdfast.set_archive_patterns($1)', [
+      options.archiveTables ?? [],
+    ])
+    // With no table at all: makes the publications where they are missing.
+    return [...rows.map(row => `${row.thing}: ${row.detail}`), ...(await followPiece(client, []))]
+  })
+  for (const piece of await readPending(client))
+    lines.push(...(await withTurn(client, turn, () => followPiece(client, piece))))
+  return lines
 }
