@@ -5,26 +5,32 @@ import { METRICS as EXAMINE } from '../../lambdas/examine/names.ts'
 import { METRICS as FRESHNESS } from '../../lambdas/freshness/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { bucketName } from '../names.ts'
+import { type Bound, exposureBound } from '../recovery-figures.ts'
 import { type AlarmRow, lately, metric, row } from './row.ts'
 
 const HOUR = 3_600
+/** Seconds between two looks at the newest segment. */
+const SEEN_EVERY = 300
 
 /** The change archive: how far behind, whether its slot lives, whether what was written reads back and reaches the other region. */
 export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
   if (!config.archive.enabled) return replicationRows(config)
   const of = (name: string, statistic: string) =>
     metric(NAMESPACE, name, { Instance: config.name }, statistic)
+  const counting = { period: 60, datapoints: 2 }
+  const bound = exposureBound(config, { figure: 'archive-behind', seenFrom: 'home' }, counting)
   const behind = row('archive-behind', of(ARCHIVER.secondsBehind, 'Maximum'), {
     article: 'archive',
     severity: 'page',
     bad: 'above',
-    threshold: 120,
+    threshold: bound.seconds,
     unit: 'seconds',
+    period: counting.period,
     // Silence counts once two minutes more are empty: a dead archiver is told a minute after a dead heartbeat is known,
     // so that what stops both pages once.
-    when: [2, 2],
+    when: [counting.datapoints, counting.datapoints],
     summary: 'committed changes do not reach the archive, or nobody can tell',
-    derivation: 'at most 60 s behind by the objective, polled every 60 s: two polls',
+    derivation: bound.derivation,
     causes: ['heartbeat-lately', 'archive-slot-lost'],
   })
   return [
@@ -124,6 +130,7 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
     metric(NAMESPACE, name, { Instance: config.name }, statistic)
   const seen = (name: string, statistic: string) =>
     metric(NAMESPACE, name, { Environment: config.name, Region: place }, statistic)
+  const stale = staleBound(config, region)
   return [
     row(`archive-faults${suffix}`, of(VERIFICATION.faults, 'Maximum'), {
       article: 'archive-faults',
@@ -155,7 +162,7 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
       article: region === 'home' ? 'archive' : 'archive-copy',
       severity: 'page',
       bad: 'above',
-      threshold: region === 'home' ? 300 : 1_200,
+      threshold: stale.seconds,
       unit: 'seconds',
       when: [3, 3],
       period: 300,
@@ -164,13 +171,23 @@ function verificationRows(config: EnvironmentConfig, region: 'home' | 'standby')
         region === 'home'
           ? 'no new segment has come for minutes'
           : 'the copy of the archive in the other region stands still',
-      derivation:
-        region === 'home'
-          ? 'a segment a minute, because a heartbeat a second is always there to be written'
-          : 'S3 promises fifteen minutes, and a segment comes every minute',
+      derivation: stale.derivation,
       causes: region === 'home' ? ['archive-behind-lately', 'heartbeat-lately'] : [],
     }),
   ]
+}
+
+/**
+ * How old the newest segment may be. One comes every minute, because a heartbeat a second is always there to be
+ * written; seen every five minutes, so a stricter objective is left to `archive-behind`.
+ */
+function staleBound({ objectives }: EnvironmentConfig, region: 'home' | 'standby'): Bound {
+  if (region === 'standby')
+    return { seconds: 1_200, derivation: 'S3 promises fifteen minutes, and a segment comes every minute' }
+  const rpo = objectives['bad-write']?.rpo ?? 0
+  if (rpo < SEEN_EVERY)
+    return { seconds: SEEN_EVERY, derivation: `seen every ${SEEN_EVERY} s; archive-behind rings sooner` }
+  return { seconds: rpo, derivation: `the bad-write RPO of ${rpo} s; a segment comes every minute` }
 }
 
 /** Whether S3 carries the archives over: fifteen minutes are what it promises. */

@@ -1,8 +1,10 @@
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
-import type { EnvironmentConfig } from '../../config/schema.ts'
+import { mechanismsOf } from '../../config/recovery.ts'
+import { type EnvironmentConfig, MODES, type Mode } from '../../config/schema.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
 import { METRICS as WORKLOAD } from '../../lambdas/workload/names.ts'
+import { figureOf } from '../recovery-figures.ts'
 import { alarmName } from './alarms.ts'
 import { AREAS, type Area, catalogue } from './catalogue.ts'
 import type { AlarmRow, Metric } from './row.ts'
@@ -48,7 +50,7 @@ function widgets({ config, region, partition }: DashboardProps): Widget[] {
   const shown = AREAS.flatMap(area => {
     const rows = spoken(area)
     const more = area === 'workload' ? [percentiles(config)] : []
-    return rows.length === 0 ? [] : [heading(area), ...more, ...graphs(rows, place)]
+    return rows.length === 0 ? [] : [heading(area), ...more, ...graphs(config, rows, place)]
   })
   const rows = AREAS.flatMap(spoken)
   return [
@@ -76,12 +78,13 @@ function objectives(config: EnvironmentConfig): Widget {
     const drill = config.drills[mode as keyof typeof config.drills]
     const proof =
       drill === undefined ? 'measured when it happens' : `drilled every ${drill.every / 86_400} days`
-    return `| ${mode} | ${rpo} s | ${rto} s | ${proof} |`
+    const ways = mechanismsOf(config, mode as Mode).map(({ label }) => label)
+    return `| ${mode} | ${rpo} s | ${rto} s | ${ways.join(', ') || 'nothing'} | ${proof} |`
   })
   const markdown = [
     `# ${config.name}`,
-    '| failure | may lose | may take | proof |',
-    '|---|---|---|---|',
+    '| failure | may lose | may take | comes back by | proof |',
+    '|---|---|---|---|---|',
     ...rows,
   ].join('\n')
   return { type: 'text', width: 12, height: HEIGHT, properties: { markdown } }
@@ -114,22 +117,23 @@ function percentiles({ name, region }: EnvironmentConfig): Widget {
 }
 
 /** One graph for the rows that watch the same thing, with a line for each bound. */
-function graphs(rows: readonly AlarmRow[], region: string): Widget[] {
+function graphs(config: EnvironmentConfig, rows: readonly AlarmRow[], region: string): Widget[] {
   const groups = Map.groupBy(rows, row => JSON.stringify(row.signal))
   return [...groups.values()].flatMap(same => {
     const first = same[0]
-    return first === undefined ? [] : [graph(first, same, region)]
+    return first === undefined ? [] : [graph(config, first, same, region)]
   })
 }
 
-function graph(row: AlarmRow, same: readonly AlarmRow[], region: string): Widget {
-  const bounds = same
+function graph(config: EnvironmentConfig, row: AlarmRow, same: readonly AlarmRow[], region: string): Widget {
+  const alarms = same
     .filter(({ signal }) => signal.kind !== 'anomaly')
     .map(({ threshold, severity }) => ({
       value: threshold,
       label: severity,
       color: severity === 'page' ? '#d13212' : '#ff9900',
     }))
+  const bounds = [...alarms, ...allowed(config, row)]
   return {
     type: 'metric',
     width: WIDTH,
@@ -143,6 +147,28 @@ function graph(row: AlarmRow, same: readonly AlarmRow[], region: string): Widget
       ...(bounds.length > 0 ? { annotations: { horizontal: bounds } } : {}),
     },
   }
+}
+
+/** What each objective allows, on the graph of a figure that says how far behind its way back is. */
+function allowed(config: EnvironmentConfig, { signal, region }: AlarmRow) {
+  if (signal.kind !== 'metric') return []
+  const { namespace, name, dimensions } = signal.metric
+  const shown = JSON.stringify([namespace, name, dimensions])
+  return MODES.flatMap(mode => {
+    const objective = config.objectives[mode]
+    const isJudged = mechanismsOf(config, mode).some(way => {
+      const figure = figureOf(config, way)
+      return (
+        way.seenFrom === region &&
+        way.synchronous !== true &&
+        figure !== undefined &&
+        JSON.stringify([figure.namespace, figure.name, figure.dimensions]) === shown
+      )
+    })
+    return objective === undefined || !isJudged
+      ? []
+      : [{ value: objective.rpo, label: `${mode} allows`, color: '#1f77b4' }]
+  })
 }
 
 function series({ id, signal }: AlarmRow): unknown[] {

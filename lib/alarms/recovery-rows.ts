@@ -6,6 +6,7 @@ import { METRICS as HEARTBEAT } from '../../lambdas/heartbeat/names.ts'
 import { METRICS as REAPER } from '../../lambdas/reaper/names.ts'
 import { METRICS as DRILL } from '../../lambdas/restore-drill/names.ts'
 import { NAMESPACE } from '../../lambdas/runtime/names.ts'
+import { exposureBound } from '../recovery-figures.ts'
 import { evidenceRows } from './evidence-rows.ts'
 import { type AlarmRow, lately, type Metric, metric, row, type Signal } from './row.ts'
 
@@ -114,36 +115,41 @@ function backupRows(config: EnvironmentConfig): AlarmRow[] {
 
 /** How much point-in-time recovery alone would lose now, in each region that could do it. */
 function restorableRows(config: EnvironmentConfig): AlarmRow[] {
-  const age = (region: string) =>
-    metric(NAMESPACE, FRESHNESS.restorableAge, { Environment: config.name, Region: region }, 'Maximum')
-  const home = row('restorable-age', age(config.region), {
-    article: 'restorable',
-    severity: 'page',
-    bad: 'above',
-    threshold: 600,
-    unit: 'seconds',
-    when: [3, 3],
-    period: 300,
-    summary: 'point-in-time recovery no longer reaches the last minutes',
-    derivation: 'RDS ships its log every five minutes: two intervals late',
-  })
-  if (!config.database.backup.replicate) return [home]
-  return [
-    home,
-    row('restorable-age-standby', age(config.standbyRegion), {
-      article: 'restorable',
-      severity: 'page',
-      bad: 'above',
-      threshold: 1_800,
-      unit: 'seconds',
-      when: [3, 3],
-      period: 300,
-      region: 'standby',
-      summary: 'the replicated backups in the other region fall behind',
-      derivation:
-        'AWS names 5 to 30 minutes for replicated automated backups ("dr-standard-edition-amazon-rds")',
-    }),
-  ]
+  const places = { home: config.region, standby: config.standbyRegion }
+  const counting = { period: 300, datapoints: 3 }
+  return (config.database.backup.replicate ? (['home', 'standby'] as const) : (['home'] as const)).map(
+    region => {
+      const { seconds, derivation } = exposureBound(
+        config,
+        { figure: 'restorable-age', seenFrom: region },
+        counting,
+      )
+      return row(
+        region === 'home' ? 'restorable-age' : 'restorable-age-standby',
+        metric(
+          NAMESPACE,
+          FRESHNESS.restorableAge,
+          { Environment: config.name, Region: places[region] },
+          'Maximum',
+        ),
+        {
+          article: 'restorable',
+          severity: 'page',
+          bad: 'above',
+          threshold: seconds,
+          unit: 'seconds',
+          when: [counting.datapoints, counting.datapoints],
+          period: counting.period,
+          region,
+          summary:
+            region === 'home'
+              ? 'point-in-time recovery no longer reaches the last minutes'
+              : 'the replicated backups in the other region fall behind',
+          derivation,
+        },
+      )
+    },
+  )
 }
 
 /** Each drilled mode: its verdict, what it measured against the objective, and how long ago. Watched from the other region too. */

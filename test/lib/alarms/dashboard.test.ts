@@ -5,7 +5,7 @@ import { prod } from '../../../config/prod.ts'
 import { staging } from '../../../config/staging.ts'
 import { catalogue } from '../../../lib/alarms/catalogue.ts'
 import type { AlarmRow } from '../../../lib/alarms/row.ts'
-import { assembly } from '../../support/assembly.ts'
+import { assembly, type Resource } from '../../support/assembly.ts'
 
 /**
  * What AWS publishes, by namespace and set of dimensions, with its unit: "Amazon CloudWatch metrics for Amazon RDS",
@@ -102,6 +102,15 @@ function linesOf(body: string): { title: string; line: Line }[] {
   )
 }
 
+/** The account's partition is the only intrinsic that a body may hold. */
+function bodyOf({ DashboardBody }: Resource['Properties']): string {
+  return typeof DashboardBody === 'string'
+    ? DashboardBody
+    : DashboardBody['Fn::Join'][1]
+        .map((piece: unknown) => (typeof piece === 'string' ? piece : 'aws'))
+        .join('')
+}
+
 test.each([
   ['dev', 'monitoring', 'home'],
   ['staging', 'monitoring', 'home'],
@@ -112,13 +121,7 @@ test.each([
   'the dashboard of %s (%s) shows what its alarms watch, each once, and the percentiles of the query time',
   async (name, part, region) => {
     const { Properties } = (await assembly(name)).only(part, 'AWS::CloudWatch::Dashboard')
-    // The account's partition is the only intrinsic that a body may hold.
-    const body =
-      typeof Properties.DashboardBody === 'string'
-        ? Properties.DashboardBody
-        : Properties.DashboardBody['Fn::Join'][1]
-            .map((piece: unknown) => (typeof piece === 'string' ? piece : 'aws'))
-            .join('')
+    const body = bodyOf(Properties)
     const shown = linesOf(body).map(({ line: [namespace, metric, ...rest] }) => {
       const pairs = rest.filter(item => typeof item === 'string')
       const { stat } = rest.at(-1) as { stat: string }
@@ -147,3 +150,28 @@ test.each([
     expect(alarms.filter(arn => arn.includes('grown') || arn.includes('lately'))).toEqual([])
   },
 )
+
+test('the dashboard says by which means each failure is survived, and draws what the objective allows on its figure', async () => {
+  const { Properties } = (await assembly('prod')).only('monitoring', 'AWS::CloudWatch::Dashboard')
+  const { widgets } = JSON.parse(bodyOf(Properties)) as {
+    widgets: {
+      properties: {
+        title?: string
+        markdown?: string
+        annotations?: { horizontal: { label: string; value: number }[] }
+      }
+    }[]
+  }
+  expect(widgets[0]?.properties.markdown).toContain(
+    '| bad-write | 300 s | 3600 s | change archive, point-in-time recovery | drilled every 7 days |',
+  )
+  const allowed = widgets.flatMap(({ properties: { title, annotations } }) =>
+    (annotations?.horizontal ?? [])
+      .filter(({ label }) => label.endsWith('allows'))
+      .map(({ label, value }) => [title, label, value]),
+  )
+  expect(allowed).toEqual([
+    ['restorable-age (seconds)', 'bad-write allows', 300],
+    ['archive-behind (seconds)', 'bad-write allows', 300],
+  ])
+})
