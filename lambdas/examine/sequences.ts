@@ -18,9 +18,10 @@ export async function checkSequences(copy: pg.Client, primary: pg.Client | undef
   const found: Found = { behind: [], unread: [], edges: new Map(), fed: new Set() }
   for (const one of feeds) await lookAt(copy, primary, one, found)
   const mine = await readPlaces(copy)
-  const theirs = primary ? await readPlaces(primary) : new Map<number, Place>()
-  const pairs = [...mine.values()].flatMap(own => {
-    const other = theirs.get(own.oid)
+  const theirs = primary ? await readPlaces(primary) : { places: new Map<number, Place>(), unread: [] }
+  found.unread.push(...mine.unread, ...theirs.unread.map(words => `on the primary: ${words}`))
+  const pairs = [...mine.places.values()].flatMap(own => {
+    const other = theirs.places.get(own.oid)
     return other ? [{ own, other }] : []
   })
   const ahead = pairs.filter(({ own, other }) => isAhead(own, other, found.edges.get(own.title) ?? []))

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { sentence } from '../../runtime/failure.ts'
 import { quote } from '../relations.ts'
 
 const SEQUENCES = `
@@ -28,33 +29,55 @@ export type Place = {
 /** Sequences read in one statement. */
 const TOGETHER = 500
 
-/** Every logged sequence by oid. */
-export async function readPlaces(client: pg.Client): Promise<Map<number, Place>> {
-  const { rows } = await client.query(SEQUENCES)
+type Row = Omit<Place, 'oid' | 'title' | 'filenode' | 'last' | 'isCalled' | 'increment' | 'cache'> & {
+  readonly [name in 'oid' | 'schema' | 'name' | 'filenode' | 'increment' | 'cache']: string
+}
+
+/** Every logged sequence by oid, and a sentence for each that cannot be read, as where its page is damaged. */
+export async function readPlaces(
+  client: pg.Client,
+): Promise<{ readonly places: ReadonlyMap<number, Place>; readonly unread: readonly string[] }> {
+  const { rows } = await client.query<Row>(SEQUENCES)
   const places = new Map<number, Place>()
+  const unread: string[] = []
+  const take = async (some: readonly Row[]) => {
+    for (const place of await placesOf(client, some)) places.set(place.oid, place)
+  }
   for (let at = 0; at < rows.length; at += TOGETHER) {
     const some = rows.slice(at, at + TOGETHER)
-    const sql = some
-      .map(
-        ({ schema, name }, n) =>
-          `select ${n} as n, s.last_value::pg_catalog.text as last, s.is_called as "isCalled" from ${quote(schema)}.${quote(name)} s`,
-      )
-      .join('\nunion all\n')
-    for (const { n, last, isCalled } of (await client.query(sql)).rows) {
-      const row = some[n]
-      places.set(Number(row.oid), {
-        oid: Number(row.oid),
-        title: `${row.schema}.${row.name}`,
-        filenode: Number(row.filenode),
-        last: BigInt(last),
-        isCalled,
-        increment: BigInt(row.increment),
-        cache: BigInt(row.cache),
-        cycles: row.cycles,
-      })
+    try {
+      await take(some)
+    } catch {
+      // One of them fails all: each by itself, then.
+      for (const row of some)
+        await take([row]).catch(error => unread.push(`${row.schema}.${row.name}: ${sentence(error)}`))
     }
   }
-  return places
+  return { places, unread }
+}
+
+async function placesOf(client: pg.Client, some: readonly Row[]): Promise<Place[]> {
+  const sql = some
+    .map(
+      ({ schema, name }, n) =>
+        `select ${n} as n, s.last_value::pg_catalog.text as last, s.is_called as "isCalled" from ${quote(schema)}.${quote(name)} s`,
+    )
+    .join('\nunion all\n')
+  const { rows } = await client.query<{ n: number; last: string; isCalled: boolean }>(sql)
+  return rows.flatMap(({ n, last, isCalled }) => {
+    const row = some[n]
+    if (row === undefined) return []
+    return {
+      oid: Number(row.oid),
+      title: `${row.schema}.${row.name}`,
+      filenode: Number(row.filenode),
+      last: BigInt(last),
+      isCalled,
+      increment: BigInt(row.increment),
+      cache: BigInt(row.cache),
+      cycles: row.cycles,
+    }
+  })
 }
 
 /** Numbers that PostgreSQL logs ahead of those it gives out (SEQ_LOG_VALS); a recovery starts after them. */
