@@ -38,7 +38,7 @@ async function archiveForAMinute(event: unknown): Promise<ArchiverAnswer> {
         code: text(ENV.code),
         seconds,
       })
-      if (answer.state === 'archived') publish({ Instance: instance }, await measure(control, answer))
+      if (answer.state === 'archived') await tellOfArchive(control, instance, answer)
       else await tellOfSlot(control, instance)
       return answer
     } finally {
@@ -47,6 +47,19 @@ async function archiveForAMinute(event: unknown): Promise<ArchiverAnswer> {
   } finally {
     await control.end()
   }
+}
+
+/** Tables that the log names at most. */
+const NAMED = 20
+
+async function tellOfArchive(control: pg.Client, instance: string, answer: ArchiverAnswer): Promise<void> {
+  const { metrics, unpublished } = await measure(control, answer)
+  publish({ Instance: instance }, metrics)
+  if (unpublished.length === 0) return
+  const more = unpublished.length > NAMED ? ` and ${unpublished.length - NAMED} more` : ''
+  log(
+    `${unpublished.length} tables should be archived and are in no publication: ${unpublished.slice(0, NAMED).join(', ')}${more}`,
+  )
 }
 
 /** Another run has the slot. While it makes it, this one says how long that takes and for whom it waits. */

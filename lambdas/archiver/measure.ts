@@ -3,19 +3,23 @@ import { Refusal } from '../runtime/failure.ts'
 import type { Metric } from '../runtime/metrics.ts'
 import { METRICS, SLOT } from './names.ts'
 import type { ArchiverAnswer } from './request.ts'
-import { type Blocker, type Lag, readBlockers, readLag } from './server.ts'
+import { type Blocker, type Lag, readBlockers, readLag, readUnpublished } from './server.ts'
 
 /** Causes of a gap that lose nothing: an archive has to begin somewhere. */
 const HARMLESS = ['archive-began']
 
-/** How the archive stands after a run that wrote it, by the server's clock. */
-export async function measure(control: pg.Client, answer: ArchiverAnswer): Promise<readonly Metric[]> {
+/** How the archive stands after a run that wrote it, by the server's clock, and the tables whose changes it does not get. */
+export async function measure(
+  control: pg.Client,
+  answer: ArchiverAnswer,
+): Promise<{ readonly metrics: readonly Metric[]; readonly unpublished: readonly string[] }> {
   const lag = await readLag(control)
   if (lag === null)
     throw new Refusal('NoSlot', `slot ${SLOT} is gone`, 'the next run makes it anew and records the gap')
   // Not the age of the newest commit alone: a database that rests is not behind.
   const archived = answer.caughtUpAt ?? answer.lastCommit
-  return [
+  const unpublished = await readUnpublished(control)
+  const metrics: Metric[] = [
     {
       name: METRICS.secondsBehind,
       value: archived === null ? 0 : Math.max(0, (lag.now.getTime() - Date.parse(archived)) / 1_000),
@@ -28,7 +32,9 @@ export async function measure(control: pg.Client, answer: ArchiverAnswer): Promi
       value: answer.gaps.filter(gap => !HARMLESS.includes(gap.cause)).length,
       unit: 'Count',
     },
+    { name: METRICS.unpublishedTables, value: unpublished.length, unit: 'Count' },
   ]
+  return { metrics, unpublished }
 }
 
 /**

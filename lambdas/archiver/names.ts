@@ -33,4 +33,6 @@ export const METRICS = {
   slotBlockedSeconds: 'ArchiveSlotBlockedSeconds',
   slotHeadroomPercent: 'ArchiveSlotHeadroomPercent',
   gaps: 'ArchiveGaps',
+  /** Tables that should be archived and are in no publication of the archive. */
+  unpublishedTables: 'UnpublishedTables',
 } as const

@@ -20,6 +20,14 @@ export async function readState(client: pg.Client): Promise<State> {
   return rows[0].state
 }
 
+/**
+ * Tables of the archive's patterns that are in no publication: nothing of what is written there reaches the archive. The
+ * archiver could not make them join, as when their owner's rights cannot be had, or somebody took them out.
+ */
+export async function readUnpublished(client: pg.Client): Promise<readonly string[]> {
+  return (await readState(client)).unpublished
+}
+
 /** The slot, or null when there is none. */
 export async function readSlot(client: pg.Client): Promise<Slot | null> {
   // Columns differ between versions: conflicting since 16, invalidation_reason since 17.

@@ -2,10 +2,8 @@ import type pg from 'pg'
 import { sentence } from '../runtime/failure.ts'
 import type { Check, Verdict } from '../runtime/verdict.ts'
 import { digestTable, prepareReading } from './digest.ts'
-import type { CompareAnswer, CompareRequest, TableDigest } from './request.ts'
-
-/** Tables outside the archive that the sentence names. */
-const NAMED = 5
+import { sayOutside } from './outside.ts'
+import type { CompareAnswer, CompareRequest, Outside, TableDigest } from './request.ts'
 
 /** Asks the copy for the primary's digests: copy + tail = primary, or the tables where it is not. */
 export async function compareWith(
@@ -85,7 +83,7 @@ async function readComputed(
   }))
 }
 
-function summary(checks: readonly Check[], rows: bigint, outside: readonly string[]): Check {
+function summary(checks: readonly Check[], rows: bigint, outside: readonly Outside[]): Check {
   const name = 'roll-forward.identical'
   if (checks.length === 0)
     return { name, verdict: 'unknown', detail: 'no table is archived, nothing was compared' }
@@ -100,12 +98,4 @@ function summary(checks: readonly Check[], rows: bigint, outside: readonly strin
       ? `copy + tail = primary: ${equal} tables, ${rows} rows, identical`
       : `copy + tail differs from the primary in ${checks.length - equal} of ${checks.length} tables`
   return { name, verdict: worst, detail: `${detail}; ${sayOutside(outside)}` }
-}
-
-/** Said even where it is none: what was not compared is not known to be equal. */
-function sayOutside(outside: readonly string[]): string {
-  if (outside.length === 0) return 'no table is outside the archive'
-  const more = outside.length > NAMED ? ' …' : ''
-  const [count, are] = outside.length === 1 ? ['1 table', 'is'] : [`${outside.length} tables`, 'are']
-  return `${count} ${are} outside the archive and not compared: ${outside.slice(0, NAMED).join(', ')}${more}`
 }

@@ -15,7 +15,8 @@ set lc_monetary = 'C';
 set search_path = pg_catalog`
 
 /** After our own views were read: from now on no view and no foreign table answers in this session. */
-const RESTRICTED = "set restrict_nonsystem_relation_kind = 'view, foreign-table'"
+export const restrictReading = (client: pg.Client) =>
+  client.query("set restrict_nonsystem_relation_kind = 'view, foreign-table'")
 
 export async function prepareReading(client: pg.Client): Promise<void> {
   await liftLimits(client)
@@ -28,7 +29,7 @@ export async function prepareReading(client: pg.Client): Promise<void> {
  * @param table with its schema, quoted by PostgreSQL where needed
  */
 export async function digestTable(client: pg.Client, table: string): Promise<TableDigest> {
-  await client.query(RESTRICTED)
+  await restrictReading(client)
   // A record writes its row out. The table's own type could be cast to text by a function of whoever owns the table,
   // which would run with the reader's rights; so could a view's or another server's that took the table's name since.
   // offset 0: the text of a row is made once for both hashes.

@@ -1,19 +1,8 @@
 import type pg from 'pg'
 import { BELL } from '../archiver/names.ts'
 import { digestTable, prepareReading } from './digest.ts'
+import { countOutside, listOutside } from './outside.ts'
 import type { FingerprintAnswer } from './request.ts'
-
-/** What holds data and is in no archive, ours aside: no pattern names it, it writes no log, or no stream carries it. */
-const OUTSIDE = `
-select format('%I.%I', n.nspname, c.relname) as name
-from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'r' and c.relpersistence <> 't'
-  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'holdfast')
-  and not exists (select from holdfast.archive_table t where t.oid = c.oid)
-union all
-select 'large objects' where exists (select from pg_catalog.pg_largeobject_metadata)
-order by name`
 
 /** Digests of all archived tables of the primary, as one snapshot sees them; see FingerprintRequest. */
 export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer> {
@@ -36,7 +25,7 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
        ) on r.prrelid = t.oid
        order by t.schema, t.name`,
     )
-    const { rows: outside } = await client.query(OUTSIDE)
+    const outside = await listOutside(client)
     const digests = []
     for (const { name } of tables) digests.push(await digestTable(client, name))
     return {
@@ -44,7 +33,7 @@ export async function fingerprint(client: pg.Client): Promise<FingerprintAnswer>
       ...place.rows[0],
       tables: digests,
       incomplete: tables.flatMap(incompleteOf),
-      outside: outside.map(({ name }) => name),
+      outside: await countOutside(client, outside),
     }
   } finally {
     await client.query('rollback')

@@ -29,8 +29,18 @@ export type FingerprintAnswer = {
   readonly tables: readonly TableDigest[]
   /** Tables of the archive whose changes it does not hold completely, with the reason. */
   readonly incomplete: readonly { readonly table: string; readonly reason: string }[]
-  /** Tables with data of which the archive holds nothing, so that nothing is compared. */
-  readonly outside: readonly string[]
+  /** Whose changes the archive does not hold: no pattern names it, it is in no publication, or no stream carries it. */
+  readonly outside: readonly Outside[]
+}
+
+/** A table, or the large objects, outside the archive. */
+export type Outside = {
+  /** Quoted where needed, with its schema. */
+  readonly name: string
+  /** Decimal text; `null` where they could not be counted. */
+  readonly rows: string | null
+  /** False where PostgreSQL's own estimate stands for the count. */
+  readonly counted: boolean
 }
 
 /** Up to where to roll forward: the transactions that a snapshot sees, or all before a position, or all there are. */

@@ -81,6 +81,18 @@ export function archiveRows(config: EnvironmentConfig): AlarmRow[] {
       summary: 'the archive has a gap: changes between two points are in no segment',
       derivation: 'a gap is never normal',
     }),
+    row('archive-unpublished', of(ARCHIVER.unpublishedTables, 'Minimum'), {
+      article: 'archive-unpublished',
+      severity: 'warn',
+      bad: 'above',
+      threshold: 0,
+      unit: 'count',
+      when: [5, 5],
+      missing: 'ignore',
+      summary: 'a table that should be archived is in no publication: its changes are in no segment',
+      derivation:
+        'a table joins in the transaction that makes it; five minutes are five tries of the archiver',
+    }),
     row('archive-poll-slow', of(ARCHIVER.pollMilliseconds, 'Average'), {
       article: 'archive',
       severity: 'warn',

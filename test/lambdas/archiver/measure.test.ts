@@ -23,7 +23,9 @@ afterAll(() => rig.close())
 async function measured(answer: ArchiverAnswer): Promise<Record<string, number>> {
   const control = await rig.lab.primary.connect('holdfast_archiver')
   try {
-    return Object.fromEntries((await measure(control, answer)).map(({ name, value }) => [name, value]))
+    return Object.fromEntries(
+      (await measure(control, answer)).metrics.map(({ name, value }) => [name, value]),
+    )
   } finally {
     await control.end()
   }
@@ -79,6 +81,21 @@ test('a gap is counted, the beginning of an archive is none', async () => {
   expect((await measured(answer)).ArchiveGaps).toBe(1)
   const began = { ...answer, gaps: [{ cause: 'archive-began', start: '0/1', end: '0/1' }] }
   expect((await measured(began)).ArchiveGaps).toBe(0)
+})
+
+test('a table of the patterns that is in no publication is counted until it joins one', async () => {
+  await rig.sql('create table away (id int primary key)')
+  const answer = await rig.run()
+  expect((await measured(answer)).UnpublishedTables).toBe(0)
+  await rig.lab.primary.run('alter publication holdfast_archive drop table away')
+  expect((await measured(answer)).UnpublishedTables).toBe(1)
+  expect((await measured(await rig.run())).UnpublishedTables).toBe(0)
+})
+
+test('a table whose owner the archive may not act for stays counted', async () => {
+  await rig.lab.primary.run('create table foreign_owner (a int)')
+  expect((await measured(await rig.run())).UnpublishedTables).toBe(1)
+  await rig.lab.primary.run('drop table foreign_owner')
 })
 
 test('a prepared transaction is archived when it is committed, and not before', async () => {

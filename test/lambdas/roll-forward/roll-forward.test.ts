@@ -217,7 +217,7 @@ test('makes the copy equal to the primary, in every table, row for row', () => {
       name: 'roll-forward.identical',
       verdict: 'pass',
       detail: expect.stringMatching(
-        /^copy \+ tail = primary: \d+ tables, \d+ rows, identical; 1 table is outside the archive and not compared: public.forgotten$/,
+        /^copy \+ tail = primary: \d+ tables, \d+ rows, identical; 1 table with 1 row is outside the archive: public.forgotten$/,
       ),
     },
   ])
@@ -254,6 +254,20 @@ test('tells a copy that differs in one value', async () => {
     ['roll-forward.identical', 'fail'],
     ['roll-forward.table public.watched', 'fail'],
   ])
+})
+
+test('a table that left its publication is outside the archive, with its rows, whatever its pattern says', async () => {
+  await rig.lab.primary.run('alter publication holdfast_archive drop table watched')
+  const { outside } = await rig.fingerprint()
+  expect(outside).toEqual([
+    { name: 'public.forgotten', rows: '1', counted: true },
+    { name: 'public.watched', rows: expect.stringMatching(/^10\d{4}$/), counted: true },
+  ])
+  const { checks } = await rig.compare(copy, { ...wanted, outside })
+  expect(checks[0]?.detail).toMatch(
+    /; 2 tables with 10\d{4} rows are outside the archive: public.forgotten, public.watched$/,
+  )
+  await rig.sql('select from holdfast.follow_tables()')
 })
 
 describe('refuses', () => {
