@@ -57,8 +57,9 @@ async function status(options: Options): Promise<void> {
 
 type Deployment = Awaited<ReturnType<typeof import('../drill/deployment.ts')['openDeployment']>>
 
-async function look({ config, twin }: Deployment, all: boolean) {
+async function look({ config, twin, s3 }: Deployment, all: boolean) {
   const { objectiveStatuses } = await import('../status/objectives.ts')
+  const { readProofs } = await import('../status/proofs.ts')
   const { ringingAlarms } = await import('../status/figures.ts')
   const { answerOf } = await import('../status/answer.ts')
   const { alarmList, objectiveTable } = await import('../status/screen.ts')
@@ -67,11 +68,13 @@ async function look({ config, twin }: Deployment, all: boolean) {
   const answers = await Promise.all(
     regions.map(region => answerOf(limit => ringingAlarms(region, config.name, limit))),
   )
+  const proven = await readProofs(config, now, s3)
   const alarms = answers.flatMap(({ value }) => value ?? [])
   const objectives = await objectiveStatuses(
     config,
     now,
     alarms.map(({ name }) => name),
+    proven,
   )
   const silent = regions.filter((_, index) => answers[index]?.silence !== undefined)
   const where = twin ? `the twin at ${twin.endpoint}` : `account ${config.account}`

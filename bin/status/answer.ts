@@ -28,3 +28,12 @@ export async function answerOf<T>(ask: (limit: AbortSignal) => Promise<T>): Prom
     return { silence: why }
   }
 }
+
+/** The answer, or a `TimeoutError` once a region's time is over, for questions that nothing can end. */
+export function inTime<T>(answer: Promise<T>): Promise<T> {
+  const limit = AbortSignal.timeout(PATIENCE)
+  const over = new Promise<never>((_, reject) =>
+    limit.addEventListener('abort', () => reject(limit.reason), { once: true }),
+  )
+  return Promise.race([answer, over])
+}

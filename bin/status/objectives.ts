@@ -8,6 +8,7 @@ import type { Metric } from '../../lib/alarms/row.ts'
 import { figureOf, freshFor } from '../../lib/recovery-figures.ts'
 import { answerOf } from './answer.ts'
 import { newestFigures, type Said, type Wanted } from './figures.ts'
+import type { Proven } from './proofs.ts'
 
 /** One objective, how exposed it is now, and when it was last proven. Seconds; `undefined` means that nobody knows. */
 export type ObjectiveStatus = {
@@ -30,11 +31,13 @@ export type ObjectiveStatus = {
  * Every objective of the environment, judged by what its ways back say now.
  * @param now milliseconds since the epoch
  * @param ringing names of the alarms that ring
+ * @param proven what the evidence of a mode says; of a mode that is not in it the metrics speak
  */
 export async function objectiveStatuses(
   config: EnvironmentConfig,
   now: number,
   ringing: readonly string[] = [],
+  proven: Readonly<Partial<Record<Mode, Proven>>> = {},
 ): Promise<readonly ObjectiveStatus[]> {
   const figures = await figuresOf(config, now)
   const rings = (ids: readonly string[]) => ids.find(id => ringing.includes(`${config.name}-${id}`))
@@ -43,12 +46,11 @@ export async function objectiveStatuses(
       const ways = mechanismsOf(config, mode).map(way => judgeWay(way, objective, figures, rings))
       const way = chooseWay(ways)
       const every = config.drills[mode]?.every
-      const proofAge = figures[`${mode}/proof`]?.value
+      const { proofAge, newestPassed } = drilled(mode, figures, proven[mode])
       const missing =
         way === undefined
           ? 'nothing of this environment survives that'
-          : (way.trouble ??
-            proofTrouble(mode, { proofAge, every, failed: figures[`${mode}/failed`], ring: rings }))
+          : (way.trouble ?? proofTrouble(mode, { proofAge, every, newestPassed, ring: rings }))
       return {
         ...{ mode, ...objective, proofAge, proofEvery: every },
         exposure: way?.exposure,
@@ -120,15 +122,15 @@ function stateOf(way: Way | undefined): ObjectiveStatus['state'] {
 type Proof = {
   readonly proofAge: number | undefined
   readonly every: number | undefined
-  readonly failed: Said | undefined
+  readonly newestPassed: boolean | undefined
   readonly ring: Rings
 }
 
 /** Why a working way back is not proven; `undefined` where it is. */
-function proofTrouble(mode: Mode, { proofAge, every, failed, ring }: Proof): string | undefined {
+function proofTrouble(mode: Mode, { proofAge, every, newestPassed, ring }: Proof): string | undefined {
   if (every === undefined) return 'nothing drills it'
-  // Of a drill that passed the figure is 0: the newest one counts, however young an older proof may be.
-  if (failed !== undefined && failed.value > 0) return 'its newest drill did not pass'
+  // The newest one counts, however young an older proof may be.
+  if (newestPassed === false) return 'its newest drill did not pass'
   if (proofAge === undefined || proofAge > overdueAfter(every)) return 'no drill has passed in time'
   const page = ring(PROOFS.map(name => name.replace('MODE', mode)))
   return page && `the alarm ${page} rings`
@@ -138,6 +140,20 @@ const PROOFS = [
   ...['drill-failed-MODE', 'drill-overdue-MODE', 'drill-overdue-MODE-seen-from-afar', 'drill-rpo-MODE'],
   ...['drill-rto-MODE', 'control-missed-MODE'],
 ]
+
+/**
+ * What is known of a mode's drills. Its evidence says it; what was published, five minutes late at most, counts where
+ * the evidence could not be read, or where it tells of a later drill that failed and left no evidence.
+ */
+function drilled(mode: Mode, figures: Figures, proven: Proven | undefined): Omit<Proof, 'every' | 'ring'> {
+  const failed = figures[`${mode}/failed`]
+  // Of a drill that passed the figure is 0.
+  const told = failed && failed.value === 0
+  if (proven === undefined) return { proofAge: figures[`${mode}/proof`]?.value, newestPassed: told }
+  const { proofAge, newest } = proven
+  const isLater = failed !== undefined && failed.age < (newest?.age ?? Number.POSITIVE_INFINITY)
+  return { proofAge, newestPassed: isLater && !told ? false : newest?.passed }
+}
 
 type Figures = Readonly<Record<string, Said | undefined>>
 

@@ -4,8 +4,13 @@ import { type Placed, readChain } from '../runtime/evidence/read.ts'
 import type { Evidence } from '../runtime/evidence/record.ts'
 import type { Drilled } from './request.ts'
 
+/** How the newest drill of a mode ended, and the seconds since it began. */
+export type Outcome = { readonly age: number; readonly passed: boolean }
+
 export type EvidenceAges = {
   readonly proofs: Readonly<Record<string, number>>
+  /** The newest drill of each mode that had no fault put into its copy; none where there was none. */
+  readonly outcomes: Readonly<Record<string, Outcome>>
   /** Undefined where a chain could not be read: the newest might be in it. */
   readonly control: number | undefined
   /** Objects among the records that are none, and new: no record names them, or they came within the last day. */
@@ -50,6 +55,7 @@ export async function evidenceAges(
   const failed = found.find(one => one.status === 'rejected')
   return {
     proofs: Object.assign({}, ...known.map(({ proofs }) => proofs)),
+    outcomes: Object.assign({}, ...known.map(({ outcomes }) => outcomes)),
     control: failed ? undefined : Math.min(now / 1_000, ...known.map(({ control }) => control)),
     foreign: known.reduce((sum, { foreign }) => sum + foreign, 0),
     ...(failed && { failed: failed.reason }),
@@ -62,6 +68,7 @@ async function agesOf(s3: S3Client, { bucket, name, pinOf }: Evidences, { region
   const never = now / 1_000
   const modes = drilled.filter(drill => drill.region === region).map(({ mode }) => mode)
   const proofs: Record<string, number> = Object.fromEntries(modes.map(mode => [mode, never]))
+  const outcomes: Record<string, Outcome> = {}
   const strange: Placed[] = []
   let control = never
   const { walk } = await readChain(
@@ -77,9 +84,13 @@ async function agesOf(s3: S3Client, { bucket, name, pinOf }: Evidences, { region
       const age = ageOf(evidence, now)
       if (age === null) return
       const proof = proofs[evidence.mode]
+      const passed = evidence.verdict === 'pass'
       if (evidence.request.negativeControl !== undefined) control = Math.min(control, age)
-      else if (evidence.verdict === 'pass' && proof !== undefined)
-        proofs[evidence.mode] = Math.min(proof, age)
+      else if (proof !== undefined) {
+        // Records come in the order of the chain: the last one is the newest.
+        outcomes[evidence.mode] = { age, passed }
+        if (passed) proofs[evidence.mode] = Math.min(proof, age)
+      }
     },
     placed => read.get(keyOf(bucket, placed)),
   )
@@ -87,7 +98,7 @@ async function agesOf(s3: S3Client, { bucket, name, pinOf }: Evidences, { region
   const foreign = strange.filter(
     ({ key, writtenAt }) => unnamed.has(key) || now - writtenAt < NEW_SECONDS * 1_000,
   )
-  return { proofs, control, foreign: foreign.length }
+  return { proofs, outcomes, control, foreign: foreign.length }
 }
 
 const keyOf = (bucket: string, { key, tag }: Placed) => `${bucket}/${key} ${tag}`

@@ -163,6 +163,29 @@ test('a newer failed drill beats an older passed one, and a newer passed one the
   expect(await statusOf('bad-write')).toMatchObject({ state: 'holds', why: '' })
 })
 
+test('the evidence of a mode is its proof: the drill that has just ended is in no metric, and a later one that left none counts', async () => {
+  publishHealth()
+  const drill = { Environment: 'shop-prod', Mode: 'bad-write' }
+  const never = NOW / 1_000
+  publish(HOME, 'ProofAgeSeconds', { ...drill, Region: HOME }, never, 'Holdfast', NOW)
+  const judged = async (proofAge: number, newest?: { age: number; passed: boolean }) =>
+    (await objectiveStatuses(config, NOW, [], { 'bad-write': { proofAge, newest } })).find(
+      ({ mode }) => mode === 'bad-write',
+    )
+  expect(await statusOf('bad-write')).toMatchObject({ state: 'unproven', proofAge: never })
+  expect(await judged(600, { age: 600, passed: true })).toMatchObject({ state: 'holds', proofAge: 600 })
+  expect(await judged(DAY, { age: 600, passed: false })).toMatchObject({
+    state: 'unproven',
+    why: 'its newest drill did not pass',
+  })
+  expect(await judged(never)).toMatchObject({ state: 'unproven', why: 'no drill has passed in time' })
+  // In the five minutes before the drill that passed, and after it.
+  publish(HOME, 'DrillFailed', drill, 1, 'Holdfast', NOW - 900_000)
+  expect(await judged(600, { age: 600, passed: true })).toMatchObject({ state: 'holds' })
+  publish(HOME, 'DrillFailed', drill, 1, 'Holdfast', NOW)
+  expect(await judged(600, { age: 600, passed: true })).toMatchObject({ state: 'unproven' })
+})
+
 test('nothing holds by a way whose page rings, nor by a proof whose page does', async () => {
   publishHealth()
   const ringing = async (...ids: string[]) =>

@@ -96,6 +96,7 @@ const CONTROL = {
 test('what was never proven is as old as the epoch', async () => {
   expect(await ages()).toEqual({
     proofs: { 'bad-write': 1_795_356_300, 'region-loss': 1_795_356_300 },
+    outcomes: {},
     control: 1_795_356_300,
     foreign: 0,
   })
@@ -111,6 +112,23 @@ test('the newest passed drill of a mode is its proof, and each region answers fo
   )
   await record(STANDBY, { startedAt: '2026-11-19T14:05:00.000Z', mode: 'region-loss' })
   expect((await ages()).proofs).toEqual({ 'bad-write': 2 * DAY, 'region-loss': 3 * DAY })
+})
+
+test('how the newest drill of a mode ended is told beside its proof, and a negative control is no drill of it', async () => {
+  await record(
+    HOME,
+    { startedAt: '2026-11-18T14:05:00.000Z' },
+    { startedAt: '2026-11-20T14:05:00.000Z', verdict: 'fail' },
+    { startedAt: '2026-11-21T14:05:00.000Z', ...CONTROL },
+  )
+  await record(STANDBY, { startedAt: '2026-11-19T14:05:00.000Z', mode: 'region-loss' })
+  expect(await ages()).toMatchObject({
+    proofs: { 'bad-write': 4 * DAY, 'region-loss': 3 * DAY },
+    outcomes: {
+      'bad-write': { age: 2 * DAY, passed: false },
+      'region-loss': { age: 3 * DAY, passed: true },
+    },
+  })
 })
 
 const LATE = '2026-11-22T14:00:00.000Z'
@@ -194,6 +212,7 @@ test('a negative control counts as a control and never as a proof, whatever its 
   )
   expect(await ages()).toEqual({
     proofs: { 'bad-write': 1_795_356_300, 'region-loss': 1_795_356_300 },
+    outcomes: {},
     control: DAY / 2,
     foreign: 0,
   })
