@@ -1,5 +1,5 @@
 import { Refusal, sentence } from '../../runtime/failure.ts'
-import { parseLsn } from '../../runtime/segment/lsn.ts'
+import { type Lsn, parseLsn } from '../../runtime/segment/lsn.ts'
 import type { Archive } from '../../runtime/segment/store.ts'
 import type { Check } from '../../runtime/verdict.ts'
 import { ctidOf } from '../../runtime/witness/versions.ts'
@@ -37,7 +37,7 @@ export async function contents(
     const { rows, rest } = await gather(lane, request.tables, sight)
     const images = new Images(rows)
     const archived = await readArchive(request, lane, images, archive)
-    const tables = judged(rows, images.rewritten)
+    const tables = judged(rows, { rewritten: images.rewritten, end: archived.end })
     return { checks: [readCheck(tables, sight, archived), ...tables.flatMap(faulty)], tables, rest }
   } finally {
     await Promise.allSettled([lane.primary.end(), lane.copy.end()])
@@ -45,7 +45,7 @@ export async function contents(
 }
 
 /** What the archive could not say, if anything; `unread` where it could say nothing at all. */
-type Archived = { readonly ended?: string | undefined; readonly unread?: string }
+type Archived = { readonly ended?: string | undefined; readonly unread?: string; readonly end?: Lsn }
 
 async function readArchive(
   request: ContentsRequest,
@@ -59,7 +59,7 @@ async function readArchive(
   try {
     const stretch = { archive, systemIdentifier, cut, until: parseLsn(until) }
     const tail = await findEnd(lane.copy, boundary, stretch, images.hasWholeRows)
-    return { ended: await readBack(archive, tail, images, () => Date.now() > late) }
+    return { ended: await readBack(archive, tail, images, () => Date.now() > late), end: tail.end }
   } catch (error) {
     // Asking again helps nobody: what the witness saw still counts.
     if (error instanceof Refusal) return { unread: sentence(error) }
@@ -117,14 +117,17 @@ async function gather(
 
 type Mutable = { -readonly [K in keyof ContentsResult]: ContentsResult[K] }
 
-function judged(rows: readonly Row[], rewritten: boolean): ContentsResult[] {
+function judged(
+  rows: readonly Row[],
+  known: { readonly rewritten: boolean; readonly end: Lsn | undefined },
+): ContentsResult[] {
   const results = new Map<Facts, Mutable>()
   for (const row of rows) {
     const { facts } = row
     const result = results.get(facts) ?? nothing(facts)
     results.set(facts, result)
     result.rows += 1
-    const { kind, why } = judgeRow(row, rewritten)
+    const { kind, why } = judgeRow(row, known)
     result[kind === 'old-row' ? 'oldRow' : kind] += 1
     if (kind !== 'corrupt' && kind !== 'unproven') continue
     const fault = { ctid: ctidOf(row.place), xmin: String(row.xmin), kind, why }

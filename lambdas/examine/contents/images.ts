@@ -72,11 +72,12 @@ export class Images {
     }
   }
 
-  /** Lets go of the rows for which this holds: nothing older counts. */
+  /** Lets go of the rows for which this holds, and marks them: nothing older counts. */
   settle(when: (row: Row) => boolean): void {
     for (const { byKey } of this.#tables.values())
       for (const [key, rows] of byKey) {
-        const kept = rows.filter(row => !when(row))
+        for (const row of rows) row.settled = when(row)
+        const kept = rows.filter(row => !row.settled)
         this.#left -= rows.length - kept.length
         if (kept.length === 0) byKey.delete(key)
         else if (kept.length < rows.length) byKey.set(key, kept)

@@ -25,7 +25,7 @@ export type Row = {
   imageXid: number | undefined
   /** What the first change after the copy's end found, where the archive carries whole rows. */
   old: 'equal' | 'other' | undefined
-  /** Nothing older can say more. */
+  /** The archive was read back to where the witness saw it and tells of no change of it: it was still there. */
   settled: boolean
 }
 

@@ -1,5 +1,5 @@
 import { compareAll, marked, task } from '../../../../bench/examination.ts'
-import { writeOverAll } from '../../../../bench/flip-byte.ts'
+import { revive, writeOverAll } from '../../../../bench/flip-byte.ts'
 import { sidesOf } from '../../../../bench/lab.ts'
 import { examine } from '../../../../lambdas/examine/examine.ts'
 import type {
@@ -17,8 +17,15 @@ type Texts = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** A copy with its end, before anything of the primary's later changes is known to it. */
 export type Restored = { readonly copy: Server; readonly boundary: Boundary; readonly cut: Cut }
 
-/** Restores a copy to now, and writes other texts over those of its pages behind the back of their checksums. */
-export async function restoreDamaged(rig: Rig, texts: Texts = {}): Promise<Restored> {
+/**
+ * Restores a copy to now, and writes other texts over those of its pages behind the back of their checksums.
+ * @param revived tables whose deleted rows are made to live again
+ */
+export async function restoreDamaged(
+  rig: Rig,
+  texts: Texts = {},
+  revived: readonly string[] = [],
+): Promise<Restored> {
   const { lab } = rig
   const backup = await lab.backup()
   await lab.beat()
@@ -26,6 +33,10 @@ export async function restoreDamaged(rig: Rig, texts: Texts = {}): Promise<Resto
   const { boundary } = await task({ task: 'open', copy: copy.endpoint }, undefined, copy)
   if (Object.keys(texts).length > 0) {
     await writeOverAll(lab, copy, texts)
+    copy = await lab.startAgain(copy, { ignore_checksum_failure: true })
+  }
+  for (const table of revived) {
+    await revive(lab, copy, table)
     copy = await lab.startAgain(copy, { ignore_checksum_failure: true })
   }
   const disasterAt = new Date().toISOString()
