@@ -1,5 +1,6 @@
 import type { DurableContext } from '@aws/durable-execution-sdk-js'
 import { copyIdentifier, drillId } from './copy.ts'
+import { explainStages } from './evidence/tables.ts'
 import { assemble, keepEvidence } from './evidence/write.ts'
 import { openJournal } from './journal.ts'
 import { cleanedUp, publishOutcome, resultOf } from './outcome.ts'
@@ -109,7 +110,8 @@ export async function runDrill(
   })
   const written = await run('evidence', [], stage => keepEvidence(stage, drill, record))
   await run('destroy', [], stage => destroyCopy(stage, drill))
-  const result = resultOf(drill, record, journal.stages, written)
+  const stages = explainStages(journal.stages, record.unplaced.tables)
+  const result = resultOf(drill, record, stages, written)
   await ctx.step('publish', async () => publishOutcome(drill, request, result, record.judgement.caught))
   return result
 }

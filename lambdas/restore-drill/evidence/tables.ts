@@ -1,5 +1,6 @@
-import type { EvidenceTable } from '../../runtime/evidence/record.ts'
+import type { EvidenceStage, EvidenceTable } from '../../runtime/evidence/record.ts'
 import { judgeTables, type TableResult } from '../../runtime/table-result.ts'
+import { type Check, worst } from '../../runtime/verdict.ts'
 import { sayKinds, type TableContents } from '../contents.ts'
 import type { Compared } from '../stages/compare.ts'
 import type { Rolled } from '../stages/roll-forward.ts'
@@ -19,7 +20,9 @@ function recordTable(
       ? `${table.changedSince} changed since${sayChanged(table, verdict, contents)}`
       : '',
     table.newSince > 0 ? `${table.newSince} new since` : '',
-    table.undated > 0 ? `${table.undated} undated` : '',
+    table.undated > 0
+      ? `${table.undated} undated${verdict === 'explained' ? ' (as the archive says)' : ''}`
+      : '',
     table.notCompared ?? '',
   ].filter(Boolean)
   return {
@@ -65,16 +68,46 @@ function judgeTable(
   const check = judgeTables([table]).find(({ name }) => name === `compare.table.${table.table}`)
   const verdict = check?.verdict ?? 'pass'
   if (contents && contents.corrupt > 0) return recordTable(table, 'fail', contents)
-  const isExplained = explained.has(table.table) && contents?.unproven === 0
-  if (verdict === 'pass' && table.changedSince > 0 && isExplained)
-    return recordTable(table, 'explained', contents)
+  const isProven = table.changedSince === 0 || contents?.unproven === 0
+  const isOpen = verdict === 'pass' ? table.changedSince > 0 : isOnlyUndated(table, verdict)
+  if (isOpen && isProven && explained.has(table.table)) return recordTable(table, 'explained', contents)
   return recordTable(table, verdict === 'acknowledged' ? 'unknown' : verdict, contents)
+}
+
+/** True where nothing else is wrong or unknown than when rows of the primary were written, whose file is another one now. */
+const isOnlyUndated = (table: TableResult, verdict: Check['verdict']) =>
+  verdict === 'unknown' && table.undated > 0 && !table.skipped && table.notCompared === undefined
+
+/**
+ * The stages with what the archive explains: the comparison alone cannot say when rows were written that the primary
+ * carried over into another file. Where the copy with its tail is the primary's table, none of them was missing.
+ */
+export function explainStages(
+  stages: readonly EvidenceStage[],
+  tables: readonly EvidenceTable[],
+): EvidenceStage[] {
+  const explained = new Set(
+    tables.filter(table => table.verdict === 'explained').map(table => `compare.table.${table.name}`),
+  )
+  const explain = (check: Check): Check =>
+    check.verdict === 'unknown' && explained.has(check.name)
+      ? {
+          ...check,
+          verdict: 'explained',
+          detail: `${check.detail}; the archive’s changes lead from the copy to exactly what the primary has`,
+        }
+      : check
+  return stages.map(stage => {
+    if (stage.name !== 'compare' || stage.verdict === 'skipped') return stage
+    const checks = stage.checks.map(explain)
+    return { ...stage, checks, verdict: worst(checks) }
+  })
 }
 
 /**
  * The tables of the evidence: those compared, and those that were not with the reason. Rows of the copy that changed
- * since are explained where their contents are proven and the archive's changes, each of which met its row, made the
- * copy equal to the primary.
+ * since, and rows of the primary that nothing dates, are explained where the contents of the former are proven and the
+ * archive's changes, each of which met its row, made the copy equal to the primary.
  */
 export function tablesOf({
   compared,

@@ -6,7 +6,7 @@ import type { DrillRequest } from '../request.ts'
 import type { Drill } from '../setting.ts'
 import type { Finding, Stage } from '../stage.ts'
 import { type Unplaced, type Written, writeEvidence } from './store.ts'
-import { tablesOf } from './tables.ts'
+import { explainStages, tablesOf } from './tables.ts'
 
 export type Assembled = {
   readonly judgement: Judgement
@@ -19,11 +19,12 @@ export function assemble(
   drill: Drill,
   request: DrillRequest,
   startedAt: string,
-  { stages, calls }: Pick<Journal, 'stages' | 'calls'>,
+  { stages: found, calls }: Pick<Journal, 'stages' | 'calls'>,
   measures: Measures,
 ): Assembled {
   const measured = measure(measures)
   const tables: EvidenceTable[] = tablesOf(measures)
+  const stages = explainStages(found, tables)
   const { setting } = drill
   const rollForward = setting.rollForwardArn !== undefined && request.negativeControl === undefined
   const objectives = [
