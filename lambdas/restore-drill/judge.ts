@@ -174,7 +174,7 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   const rows = total(compared, 'compared')
   const equal = total(compared, 'equal')
   const how = equal === rows ? '' : `${sayCount(equal)} of `
-  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; nothing ${unprovenOf(compared) === 0 ? '' : 'else '}is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
+  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; ${unprovenOf(compared) === 0 ? 'nothing' : 'nothing says that those were there and held this; nothing else'} is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
 }
 
 function sayUnseen(tables: readonly EvidenceTable[]): string {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { type Measures, measure, objectiveChecks } from '../../../lambdas/restore-drill/judge.ts'
+import { judge, type Measures, measure, objectiveChecks } from '../../../lambdas/restore-drill/judge.ts'
 import { MARK } from './examination.ts'
 
 const REQUEST = { objective: { rpoSeconds: 60, rtoSeconds: 60 }, coverageFloor: 0.99 } as never
@@ -60,3 +60,26 @@ test('without an archive it is how far behind point-in-time recovery was, and no
   expect(rpo({ plan: plan('instance', '2026-11-20T14:05:00Z') })).toMatchObject({ seconds: 0.4 })
   expect(rpo({ found: null })).toMatchObject({ seconds: null, verdict: 'unknown' })
 })
+
+test('a drill that passes with unproven rows does not say that nothing is lost or corrupt', () => {
+  const table = {
+    ...{ name: 'shop.orders', level: 'tid', verdict: 'pass' as const, rows: 12, compared: 12, equal: 2 },
+    ...{ changedSince: 10, lost: 0, corrupt: 0, detail: '', digest: '' },
+  } as const
+  const contents = (unproven: number) => ({ witness: 10 - unproven, image: 0, oldRow: 0, unproven })
+  const measured = measure({
+    plan: null,
+    restored: null,
+    opened: null,
+    found: null,
+    compared: null,
+    verifiedAt: 0,
+  })
+  const said = (unproven: number) =>
+    judge({} as never, [], [{ ...table, contents: contents(unproven) }], [PASSED], measured).sentence
+  expect(said(0)).toContain('; nothing is lost or corrupt; ')
+  expect(said(1)).toContain(
+    ', 1 of them unproven, 9 by a witness; nothing says that those were there and held this; nothing else is lost or corrupt; ',
+  )
+})
+const PASSED = { name: 'compare.tables', verdict: 'pass', detail: '' } as const
