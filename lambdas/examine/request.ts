@@ -310,6 +310,8 @@ export type ContentsRequest = {
   /** A position of the primary's log behind every change that the comparison saw. */
   readonly until: string
   readonly tables: readonly ContentsRange[]
+  /** True to hold the copy's sequences against the archive's seals around its end, too. */
+  readonly sequences?: boolean
   /** Milliseconds after which the archive is not read further back. @default 600_000 */
   readonly budgetMs?: number
 }

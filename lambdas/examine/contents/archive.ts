@@ -110,7 +110,7 @@ function tooYoung(from: Lsn): Refusal {
 }
 
 /** The segment before this one; undefined where the archive begins or has a gap. */
-async function segmentBefore(archive: Archive, next: Stored): Promise<Stored | undefined> {
+export async function segmentBefore(archive: Archive, next: Stored): Promise<Stored | undefined> {
   const { previous, timeline } = next.header
   if (previous === null) return undefined
   const before = await readHeader(archive, previous.key).catch(error => {

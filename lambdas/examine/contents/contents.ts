@@ -15,6 +15,7 @@ import { Images } from './images.ts'
 import { pieces, readLeft } from './left.ts'
 import { prepareReading } from './read-versions.ts'
 import { type Row, readRows } from './rows.ts'
+import { boundsUnread, checkBounds, readBounds } from './sequences.ts'
 import { Sight } from './sight.ts'
 import { judgeRow } from './verdict.ts'
 
@@ -38,14 +39,25 @@ export async function contents(
     const images = new Images(rows)
     const archived = await readArchive(request, lane, images, archive)
     const tables = judged(rows, { rewritten: images.rewritten, end: archived.end })
-    return { checks: [readCheck(tables, sight, archived), ...tables.flatMap(faulty)], tables, rest }
+    const { sequences } = archived
+    const checks = [
+      readCheck(tables, sight, archived),
+      ...tables.flatMap(faulty),
+      ...(sequences ? [sequences] : []),
+    ]
+    return { checks, tables, rest }
   } finally {
     await Promise.allSettled([lane.primary.end(), lane.copy.end()])
   }
 }
 
 /** What the archive could not say, if anything; `unread` where it could say nothing at all. */
-type Archived = { readonly ended?: string | undefined; readonly unread?: string; readonly end?: Lsn }
+type Archived = {
+  readonly ended?: string | undefined
+  readonly unread?: string
+  readonly end?: Lsn
+  readonly sequences?: Check
+}
 
 async function readArchive(
   request: ContentsRequest,
@@ -55,15 +67,24 @@ async function readArchive(
 ): Promise<Archived> {
   const late = Date.now() + (request.budgetMs ?? 600_000)
   const { systemIdentifier, cut, boundary, until } = request
-  if (images.left === 0) return {}
+  const hasRows = images.left > 0
+  if (!hasRows && request.sequences !== true) return {}
   try {
     const stretch = { archive, systemIdentifier, cut, until: parseLsn(until) }
     const tail = await findEnd(lane.copy, boundary, stretch, images.hasWholeRows)
-    return { ended: await readBack(archive, tail, images, () => Date.now() > late), end: tail.end }
+    const sequences = request.sequences
+      ? { sequences: await checkBounds(lane, await readBounds(archive, tail, cut)) }
+      : {}
+    const ended = hasRows ? await readBack(archive, tail, images, () => Date.now() > late) : undefined
+    return { ended, end: tail.end, ...sequences }
   } catch (error) {
     // Asking again helps nobody: what the witness saw still counts.
-    if (error instanceof Refusal) return { unread: sentence(error) }
-    throw error
+    if (!(error instanceof Refusal)) throw error
+    const why = sentence(error)
+    return {
+      ...(hasRows ? { unread: why } : {}),
+      ...(request.sequences ? { sequences: boundsUnread(why) } : {}),
+    }
   }
 }
 

@@ -84,10 +84,10 @@ async function placesOf(client: pg.Client, some: readonly Row[]): Promise<Place[
 const LOGGED = 32n
 
 /** How far recovery may leave a sequence ahead. */
-const slackOf = ({ increment, cache }: Place) => increment * (LOGGED + cache)
+export const slackOf = ({ increment, cache }: Place) => increment * (LOGGED + cache)
 
 /** True where `place` is further than `other`, by more than `slack`, in the direction in which it moves. */
-const isPast = (place: Place, other: bigint, slack: bigint) =>
+export const isPast = (place: Place, other: bigint, slack: bigint) =>
   place.increment > 0n ? place.last > other + slack : place.last < other + slack
 
 /**

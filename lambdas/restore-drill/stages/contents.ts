@@ -38,7 +38,7 @@ export async function proveContents(
     ...{ oid, strategy, changedIn: changedIn ?? [] },
   }))
   for (let turn = 1; turn === 1 || (rest.length > 0 && turn <= MOST_TURNS); turn++) {
-    const answer = await askPatiently(stage, turn, { ...common, tables: rest })
+    const answer = await askPatiently(stage, turn, { ...common, tables: rest, sequences: turn === 1 })
     results.push(...answer.tables)
     checks.push(...answer.checks)
     rest = answer.rest

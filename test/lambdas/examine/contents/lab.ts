@@ -69,7 +69,7 @@ export async function proveContents(
     {
       task: 'contents',
       ...{ primary: primary.endpoint, copy: copy.endpoint, boundary, cut },
-      ...{ systemIdentifier, until },
+      ...{ systemIdentifier, until, sequences: true },
       tables: tables.flatMap(({ oid, strategy, changedSince, changedIn }) =>
         changedSince > 0 ? [{ oid, strategy, changedIn: changedIn ?? [] }] : [],
       ),
