@@ -1,5 +1,13 @@
 import type { EnvironmentConfig } from '../config/schema.ts'
-import { type BucketPurpose, bucketName, keyAlias, replicaIdentifier, standbyIdentifier } from './names.ts'
+import { ROTATION_DAYS } from './keys.ts'
+import {
+  type BucketPurpose,
+  bucketName,
+  evidenceKeyAlias,
+  keyAlias,
+  replicaIdentifier,
+  standbyIdentifier,
+} from './names.ts'
 
 const DAY = 86_400
 /** Hours between two recovery points, and as many again for a copy to arrive. */
@@ -25,6 +33,7 @@ function home(config: EnvironmentConfig): unknown {
     ],
     vaults: vaults(config),
     buckets: buckets(config, config.region, config.standbyRegion),
+    keys: keys(config),
   }
 }
 
@@ -39,11 +48,17 @@ function standby(config: EnvironmentConfig): unknown {
       : [],
     vaults: vaults(config),
     buckets: buckets(config, config.standbyRegion),
+    keys: keys(config),
   }
 }
 
 function vaults(config: EnvironmentConfig): unknown[] {
   return config.vault.enabled ? [{ name: config.name, source: config.name, withinSeconds: VAULT_WITHIN }] : []
+}
+
+/** Both keys of a region; KMS does not rotate the one that signs. */
+function keys(config: EnvironmentConfig): unknown[] {
+  return [{ key: keyAlias(config), rotatesWithinDays: ROTATION_DAYS }, { key: evidenceKeyAlias(config) }]
 }
 
 function buckets(config: EnvironmentConfig, region: string, to?: string): unknown[] {

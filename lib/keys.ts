@@ -8,6 +8,9 @@ import { KEPT } from './kept.ts'
 import { evidenceKeyAlias, keyAlias } from './names.ts'
 import { PUBLISHERS } from './topics.ts'
 
+/** Days between two rotations of the data key. */
+export const ROTATION_DAYS = 365
+
 export type KeysProps = { readonly config: EnvironmentConfig; readonly region: string }
 
 /** One region's keys: `data` encrypts everything at rest and rotates yearly, `evidence` signs what a drill found. */
@@ -21,7 +24,7 @@ export class Keys extends Construct {
       alias: keyAlias(config),
       description: `${config.name}: everything at rest in ${region}`,
       enableKeyRotation: true,
-      rotationPeriod: Duration.days(365),
+      rotationPeriod: Duration.days(ROTATION_DAYS),
       pendingWindow: Duration.days(30),
       removalPolicy: KEPT,
     })

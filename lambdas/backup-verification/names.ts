@@ -24,4 +24,5 @@ export const ACTIONS = [
   's3:GetBucketObjectLockConfiguration',
   's3:GetReplicationConfiguration',
   'kms:DescribeKey',
+  'kms:GetKeyRotationStatus',
 ] as const

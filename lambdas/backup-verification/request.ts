@@ -54,6 +54,16 @@ const region = z.strictObject({
     )
     .default([]),
   buckets: z.array(bucket).default([]),
+  /** Keys, by ARN or alias, without which something here cannot be read, or cannot be signed. */
+  keys: z
+    .array(
+      z.strictObject({
+        key: z.string(),
+        /** Days between two rotations at most; left out for a key that does not rotate. */
+        rotatesWithinDays: z.number().int().positive().optional(),
+      }),
+    )
+    .default([]),
   /** Snapshot exports to S3: the newest of `source` must be complete and not older than this. */
   exports: z.array(z.strictObject({ source: z.string(), withinSeconds: z.number().positive() })).default([]),
 })

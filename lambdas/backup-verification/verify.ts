@@ -1,10 +1,11 @@
 import { BackupClient } from '@aws-sdk/client-backup'
-import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms'
+import { KMSClient } from '@aws-sdk/client-kms'
 import { RDSClient } from '@aws-sdk/client-rds'
 import { S3Client } from '@aws-sdk/client-s3'
 import { worst } from '../runtime/verdict.ts'
 import { ask, type Question } from './ask.ts'
 import { exportQuestion, instanceQuestions, replicatedQuestions } from './instances.ts'
+import { arnOf, keyQuestions, vaultKeyQuestions } from './keys.ts'
 import type { BackupCheck, BackupReport, Expectations, RegionExpectations } from './request.ts'
 import { bucketQuestions, vaultQuestion } from './storage.ts'
 
@@ -27,11 +28,15 @@ async function verifyRegion(wanted: RegionExpectations, now: number): Promise<Ba
   const kms = new KMSClient({ region })
   try {
     const questions: Question[] = [
-      ...wanted.instances.flatMap(one => instanceQuestions(rds, one, () => keyArn(kms, wanted.key), now)),
-      ...wanted.replicated.flatMap(one => replicatedQuestions(rds, one, () => keyArn(kms, wanted.key), now)),
+      ...wanted.instances.flatMap(one => instanceQuestions(rds, one, () => arnOf(kms, wanted.key), now)),
+      ...wanted.replicated.flatMap(one => replicatedQuestions(rds, one, () => arnOf(kms, wanted.key), now)),
       ...wanted.exports.map(one => exportQuestion(rds, one, now)),
-      ...wanted.vaults.map(one => vaultQuestion(backup, one, now)),
+      ...wanted.vaults.flatMap(one => [
+        vaultQuestion(backup, one, now),
+        ...vaultKeyQuestions(backup, kms, one.name, () => arnOf(kms, wanted.key)),
+      ]),
       ...wanted.buckets.flatMap(one => bucketQuestions(s3, one)),
+      ...wanted.keys.flatMap(one => keyQuestions(kms, one)),
     ]
     if (questions.length === 0)
       questions.push({
@@ -47,11 +52,4 @@ async function verifyRegion(wanted: RegionExpectations, now: number): Promise<Ba
   } finally {
     for (const client of [rds, s3, backup, kms]) client.destroy()
   }
-}
-
-async function keyArn(kms: KMSClient, key: string): Promise<string> {
-  if (key.startsWith('arn:') && !key.includes(':alias/')) return key
-  const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: key }))
-  if (!KeyMetadata?.Arn) throw new Error(`kms answered without the ARN of ${key}`)
-  return KeyMetadata.Arn
 }

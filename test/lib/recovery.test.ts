@@ -198,6 +198,11 @@ describe('what backup-verification expects', () => {
     expect(regions.map((one: { region: string }) => one.region)).toEqual(['us-east-1', 'us-west-2'])
     expect(regions[0].instances[0]).toEqual({ identifier: 'shop-prod', retentionDays: 30 })
     expect(regions[0].vaults).toEqual([{ name: 'shop-prod', source: 'shop-prod', withinSeconds: 50_400 }])
+    for (const { keys } of regions)
+      expect(keys).toEqual([
+        { key: 'alias/shop-prod', rotatesWithinDays: 365 },
+        { key: 'alias/shop-prod-evidence' },
+      ])
     expect(regions[1].replicated).toEqual([
       { source: 'shop-prod', sourceRegion: 'us-east-1', retentionDays: 30 },
     ])
