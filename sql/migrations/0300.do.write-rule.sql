@@ -1,34 +1,59 @@
--- Our own DDL must set off neither our recorder nor our follower. The mark is a row that only the owner can write: it
--- stands while one statement of ours runs and never outlives the transaction. A setting could be made by everybody.
-create table holdfast.own_change (
-  tag pg_catalog.text not null,
-  relation pg_catalog.oid
+-- Our own DDL must set off neither our recorder nor our follower. The mark is a setting of the transaction, which everybody
+-- can make, sealed with what only the owner can read. A row for a mark would be read and written by everybody's schema
+-- changes: of two serializable transactions that made a table at once one would fail, because of us.
+create table holdfast.own_seal (
+  one boolean primary key default true check (one),
+  word text not null
 );
 
-comment on table holdfast.own_change is 'The statement of our own that runs at this moment in this transaction; empty for everybody else';
+comment on table holdfast.own_seal is 'Seals the mark of our own statements; only the owner reads it';
 
-revoke all on holdfast.own_change from public;
+revoke all on holdfast.own_seal from public;
 
--- Whether what an event trigger was called for is our own statement. DDL that somebody else's event trigger runs inside
--- ours has another tag or another table, and is theirs.
-create or replace function holdfast.is_own_change(tag pg_catalog.text)
-returns pg_catalog.bool
+insert into holdfast.own_seal (word)
+values (pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()));
+
+-- Good for one kind of statement on one table, or on any, in this transaction alone.
+create function holdfast.seal_own(tag text, relation oid)
+returns text
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $seal$
+  select encode(sha256(convert_to(concat_ws(' ', s.word, pg_backend_pid(), pg_current_xact_id(), coalesce($2::text, 'any'), $1), 'UTF8')), 'hex')
+  from holdfast.own_seal s
+$seal$;
+
+-- Whether what an event trigger was called for is our own statement. DDL that somebody else's event trigger runs inside
+-- ours has another tag or another table, and is theirs. A mark of somebody's own has not our seal.
+create function holdfast.is_own_change(tag pg_catalog.text)
+returns pg_catalog.bool
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $own$
-  select exists (
-    select
-    from holdfast.own_change o
-    where o.tag = $1
-      and (o.relation is null or not exists (
-        select from pg_event_trigger_ddl_commands() c where c.classid = 'pg_class'::regclass and c.objid <> o.relation)))
+declare
+  mark text := coalesce(current_setting('holdfast.own_change', true), '');
+  marked oid;
+begin
+  if mark !~ '^(?:[0-9]{1,10} )?[0-9a-f]{64}$' then
+    return false;
+  end if;
+  marked := nullif(split_part(mark, ' ', 1), mark)::bigint::oid;
+  if right(mark, 64) <> holdfast.seal_own(tag, marked) then
+    return false;
+  end if;
+  return marked is null or not exists (
+    select from pg_event_trigger_ddl_commands() c where c.classid = 'pg_class'::regclass and c.objid <> marked);
+end
 $own$;
 
-revoke all on function holdfast.is_own_change(pg_catalog.text) from public;
+revoke all on function holdfast.seal_own(text, oid), holdfast.is_own_change(text) from public;
 
--- As before, with the meaning that PostgreSQL's own operators give it: a database whose owner had made others could
--- have bound this view to those.
+-- With the meaning that PostgreSQL's own operators give it: a database whose owner had made others could have bound this
+-- view to those. The tables of ours that are archived are so whatever the patterns are.
 create or replace view holdfast.archive_table as
 select
   c.oid as oid,
@@ -57,7 +82,7 @@ where c.relkind = 'r'
   and n.nspname !~ '^pg_'
   and n.nspname not in ('information_schema', 'holdfast_roll_forward')
   and (
-    (n.nspname = 'holdfast' and c.relname in ('heartbeat', 'canary'))
+    (n.nspname = 'holdfast' and c.relname in ('heartbeat', 'canary', 'schema_change'))
     or exists (
       select
       from holdfast.archive_pattern p

@@ -6,6 +6,7 @@ create function holdfast.run_own(statement pg_catalog.text, tag pg_catalog.text,
 returns pg_catalog.void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $run$
 declare
   lender oid;
@@ -28,9 +29,9 @@ begin
     order by m.oid desc
     limit 1;
   end if;
-  insert into holdfast.own_change (tag, relation) values (run_own.tag, run_own.relation);
+  perform set_config('holdfast.own_change', concat_ws(' ', relation, holdfast.seal_own(tag, relation)), true);
   execute statement;
-  delete from holdfast.own_change;
+  perform set_config('holdfast.own_change', '', true);
   if lender is not null then
     if had_inherit is not null then
       execute format('grant %s to %s with inherit %s, set %s', owner::regrole, current_user::regrole,
@@ -42,7 +43,7 @@ begin
 end
 $run$;
 
-revoke all on function holdfast.run_own(pg_catalog.text, pg_catalog.text, pg_catalog.oid, pg_catalog.oid) from public;
+revoke all on function holdfast.run_own(text, text, oid, oid) from public;
 
 -- Brings the two publications in step with holdfast.archive_plan: all of it, or only the tables named. Answers a line
 -- for each change and for each thing that could not be done; it never raises for one table's sake, because it also runs
@@ -58,8 +59,6 @@ declare
   target record;
   other text;
 begin
-  -- What the recorder of before reads; nobody believes it for anything else.
-  perform set_config('holdfast.following', 'on', true);
   if not exists (select from pg_publication where pubname = 'holdfast_archive') then
     perform holdfast.run_own($$create publication holdfast_archive with (publish = 'insert, update, delete, truncate')$$,
       'CREATE PUBLICATION', null, null);
@@ -142,7 +141,8 @@ begin
             where r.oid = target.oid
               and (case when r.identity = 'f' and r.ours then r.by_whole_row
                 when r.untouched then r.by_key else 3 end) & ~r.without_us <> 0) then
-          if not target.in_inserts then
+          -- Asked again too: it has just left that publication, to join the other one.
+          if not exists (select from holdfast.archive_rule r where r.oid = target.oid and r.in_inserts) then
             perform holdfast.run_own(format('alter publication holdfast_archive_inserts add table only %I.%I',
               target.schema, target.name), 'ALTER PUBLICATION', null, target.owner);
           end if;
@@ -210,12 +210,39 @@ begin
     end;
     return next;
   end loop;
-  perform set_config('holdfast.following', 'off', true);
 end
 $follow$;
 
 revoke all on function holdfast.follow_tables(oid[]) from public;
 grant execute on function holdfast.follow_tables(oid[]) to holdfast_archiver;
+
+-- The tables that are not as holdfast.archive_plan wants them, for whoever follows them one after the other: a follow of
+-- all in one transaction would keep its first table locked until it is done with the last. `locks` is whether the
+-- follow shuts everybody else out of the table, which a change of the replica identity does.
+create function holdfast.archive_pending()
+returns table (relation pg_catalog.oid, locks pg_catalog.bool)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $pending$
+  select p.oid, p.wanted_identity <> p.identity
+  from holdfast.archive_plan p
+  where p.wanted_identity <> p.identity or p.ours and p.identity <> 'f'
+    or p.in_archive <> (p.wanted_publication = 'holdfast_archive')
+    or p.in_inserts <> (p.wanted_publication = 'holdfast_archive_inserts')
+    or p.in_archive and p.refused & ~p.without_us <> 0
+  union
+  select r.prrelid, false
+  from pg_publication_rel r
+  join pg_publication p on p.oid = r.prpubid
+  where p.pubname in ('holdfast_archive', 'holdfast_archive_inserts')
+    and not exists (select from holdfast.archive_table t where t.oid = r.prrelid)
+  order by 2, 1
+$pending$;
+
+revoke all on function holdfast.archive_pending() from public;
+grant execute on function holdfast.archive_pending() to holdfast_archiver;
 
 -- Takes back what earlier versions granted the owner of this function for good: a membership that came in the very
 -- transaction in which a table of that role joined a publication of ours. One that somebody made at any other moment is
@@ -271,7 +298,8 @@ $back$;
 
 revoke all on function holdfast.take_grants_back() from public;
 
-create or replace function holdfast.set_archive_tables(patterns text[])
+-- Says what to archive, and follows nothing yet.
+create function holdfast.set_archive_patterns(patterns text[])
 returns table (thing text, done boolean, detail text)
 language plpgsql
 security definer
@@ -281,6 +309,20 @@ begin
   delete from holdfast.archive_pattern where pattern <> all (patterns);
   insert into holdfast.archive_pattern select distinct unnest(patterns) on conflict do nothing;
   return query select f.thing, f.done, f.detail from holdfast.take_grants_back() f;
+end
+$set$;
+
+revoke all on function holdfast.set_archive_patterns(text[]) from public;
+
+-- Both at once, in one transaction.
+create or replace function holdfast.set_archive_tables(patterns text[])
+returns table (thing text, done boolean, detail text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $set$
+begin
+  return query select f.thing, f.done, f.detail from holdfast.set_archive_patterns(patterns) f;
   return query select f.thing, f.done, f.detail from holdfast.follow_tables() f;
 end
 $set$;

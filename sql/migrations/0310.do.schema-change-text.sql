@@ -3,22 +3,28 @@
 -- What a scanner must try at each place: literals and quoted names of every kind, comments, dollar quotes with each tag
 -- of the text, and runs of everything else. With `nested` a quote that PL/pgSQL's account of its calls goes on
 -- behind opens no name. Raises where a tag is too long for a pattern.
+-- Letters beyond ASCII are letters of names and of dollar quotes to PostgreSQL, whatever the collation calls them. The
+-- tags are counted before anything is looked for: a text of nothing but dollars took minutes.
 create function holdfast.token_pattern(words text, nested boolean)
 returns text
 language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $pattern$
 declare
   tags text[];
 begin
   if strpos(words, '$') > 0 then
-    select array_agg(distinct d.tag) into tags
-    from (
-      select coalesce(t.m[1], '') as tag from regexp_matches(words, '\$([A-Za-z_]\w*)?(?=\$)', 'g') as t (m)
-    ) as d
+    select array_agg(distinct coalesce(t.m[1], '')) into tags
+    from regexp_matches(words, '\$((?:[A-Za-z_]|[^\x01-\x7f])(?:\w|[^\x01-\x7f])*)?(?=\$)', 'g') as t (m);
+    if cardinality(tags) > 200 then
+      raise exception 'its dollar quotes are too many or too long';
+    end if;
+    select array_agg(d.tag) into tags
+    from unnest(tags) as d (tag)
     where strpos(substr(words, strpos(words, '$' || d.tag || '$') + length(d.tag) + 2), '$' || d.tag || '$') > 0;
-    if exists (select from unnest(tags) as tag where length(tag) > 200) or cardinality(tags) > 50 then
+    if cardinality(tags) > 50 or (select sum(length(d.tag)) from unnest(tags) as d (tag)) > 1000 then
       raise exception 'its dollar quotes are too many or too long';
     end if;
   end if;
@@ -32,7 +38,7 @@ begin
     $re$--[^\n\r]*$re$,
     $re$/\*(?:[^*]|\*+[^*/])*\*+/$re$,
     (select string_agg(format('\$%1$s\$(?:[^$]|\$(?!%1$s\$))*\$%1$s\$', tag), '|') from unnest(tags) as tag),
-    $re$\w+\$[\w$]*$re$,
+    $re$(?:\w|[^\x01-\x7f])+\$(?:[\w$]|[^\x01-\x7f])*$re$,
     $re$(?:[^'";$()/eEuU-]|[eE](?!')|[uU](?!&['"]))+$re$,
     $re$.$re$);
 end
@@ -46,12 +52,15 @@ returns table (place bigint, said text, code text)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $cut$
 declare
   pattern text := holdfast.token_pattern(words, nested);
   blank text := E' \t\r\n\f\v';
 begin
-  if current_setting('standard_conforming_strings') <> 'on' and strpos(words, '\') > 0 then
+  -- It was read as the session stood before it: a text that changes that itself may have been read either way.
+  if strpos(words, '\') > 0 and (coalesce(current_setting('holdfast.actor_strings', true), '') not in ('', 'on')
+      or strpos(lower(words), 'standard_conforming_strings') > 0) then
     raise exception 'a backslash in a literal that may end elsewhere';
   end if;
   if words ~ '/\*' and exists (select from regexp_matches(words, pattern, 'g') as t (m) where t.m[1] ~ '^/\*.*/\*') then
@@ -102,19 +111,25 @@ begin
 end
 $cut$;
 
--- Whether a literal of a statement, quotes and all, looks as if it held a password or a key.
+-- Whether a literal of a statement, quotes and all, looks as if it held a password or a key: also as a member of JSON or
+-- XML, and the keys that say themselves what they are.
 create function holdfast.holds_secret(literal text)
 returns boolean
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $secret$
   select literal ~* '\m\w*(?:passw|passphrase|pwd|secret|token|credential)\w*\s*(?:=>|:=|=|:|\s)\s*[eu]?&?''+[^'')\s,;]'
     or literal ~* '\m\w*(?:passw|passphrase|pwd|secret|token|credential)\w*\s*(?:=>|:=|=|:|\s)\s*\$\w*\$[^$]'
     or literal ~* '\m(?:\w*password|passwd|pwd|passfile)=[^\s''"=>]'
     or literal !~ '[(;\n]' and literal ~* '\m(?:ssl)?passw(?:or)?d\s*[=:]\s*[^\s''"=>]'
+    or literal ~* '"[^"\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key|authorization)[^"\s]*"\s*:\s*"[^"]'
+    or literal ~* '<\w*(?:passw|passphrase|pwd|secret|token|credential|apikey)\w*>\s*[^<\s]'
+    or literal ~* '\m(?:bearer|basic)\s+[a-z0-9._~+/-]{16,}'
     or literal ~ '\w://[^\s/:@''"]*:[^\s/@''"]+@'
-    or literal ~ 'SCRAM-SHA-256\$|\mmd5[0-9a-f]{32}\M|\mAKIA[0-9A-Z]{16}\M|BEGIN [A-Z ]*PRIVATE KEY'
+    or literal ~ '\meyJ[\w-]{8,}\.[\w-]+\.|\mgh[pousr]_\w{20,}|\mxox[abprs]-[\w-]{10,}|\m(?:sk|rk|pk)_(?:live|test)_\w{8,}'
+    or literal ~ 'SCRAM-SHA-256\$|\mmd5[0-9a-f]{32}\M|\mA[KS]IA[0-9A-Z]{16}\M|BEGIN [A-Z ]*PRIVATE KEY'
 $secret$;
 
 -- The statement with what may be a secret taken out of it; the same text when there is none.
@@ -123,6 +138,7 @@ returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $redact$
 declare
   -- A user mapping and a subscription hold nothing but how to get in; a comment is a sentence, not a value.
@@ -136,15 +152,23 @@ begin
         t.m[1] ~ '^\s+$' as blank
       from regexp_matches(statement, holdfast.token_pattern(statement, false), 'g') with ordinality as t (m, n)
     ), seen as (
-      select t.*, lower(substring(lag(t.word) over (partition by t.blank order by t.n) from '\w+(?="?\s*$)')) as before
+      select t.*, lower(substring(lag(t.word) over (partition by t.blank order by t.n) from '\w+(?="?\s*$)')) as before,
+        lower(string_agg(right(t.word, 200), '') over (order by t.n rows between 8 preceding and 1 preceding)) as said
       from token t
     )
     select string_agg(case
       when s.literal and (all_of_it
         or s.before ~ 'pass|pwd|secret|token|credential|private|access_key'
+        -- A parameter, which alone has a point in its name, is set to it or compared with it.
+        or s.said ~ '\mset\s+(?=[\w"]+\.)[\w."]*(?:pass|pwd|secret|token|credential|private|api_?key|access_key)[\w."]*\s*(?:=|to)\s*$'
+        or s.said ~ 'current_setting\(''[^'']*(?:pass|pwd|secret|token|credential|private|api_?key|access_key)[^'']*''(?:\s*,\s*\w+)?\)\)?(?:::\w+)?\s*(?:=|<>|!=)\s*$'
         or sentence and s.word ~* 'passw|pwd|secret|token|credential'
         or holdfast.holds_secret(s.word))
-      then '''redacted''' else s.word end, '' order by s.n)
+      then '''redacted'''
+      -- A value may stand there without quotes too.
+      when not s.literal then regexp_replace(s.word,
+        '(\mset\s+(?=\w+\.)[\w.]*(?:pass|pwd|secret|token|credential|private|api_?key|access_key)[\w.]*\s*(?:=|\mto\M)\s*)[\w.]+', '\1''redacted''', 'gi')
+      else s.word end, '' order by s.n)
     from seen s);
 end
 $redact$;

@@ -1,18 +1,3 @@
--- How our own DDL is told apart, where nothing better does it yet.
-do $own$
-begin
-  if pg_catalog.to_regprocedure('holdfast.is_own_change(text)') is null then
-    create function holdfast.is_own_change(tag pg_catalog.text)
-    returns pg_catalog.bool
-    language sql
-    volatile
-    set search_path = pg_catalog, pg_temp
-    as 'select current_setting(''holdfast.following'', true) = ''on''';
-    revoke all on function holdfast.is_own_change(pg_catalog.text) from public;
-  end if;
-end
-$own$;
-
 -- Each schema change as a row of its own transaction. Nobody but the owner writes here, so that what a roll-forward
 -- repeats was seen by the trigger below: a logical message anybody may write.
 create table holdfast.schema_change (
@@ -31,6 +16,7 @@ revoke all on holdfast.schema_change from public;
 -- Fires right before the recorder, as whoever changes the schema: a definer function sees neither the caller's role
 -- nor its search_path. Whatever a session put into these settings before is overwritten here, and between the two
 -- nothing of a session's own can run.
+-- It has no backslash: it is read as the session reads. A definer function sees nothing of what is noted here.
 create function holdfast.note_actor()
 returns event_trigger
 language plpgsql
@@ -38,44 +24,128 @@ as $note$
 begin
   perform pg_catalog.set_config('holdfast.actor', current_user::pg_catalog.text, true);
   perform pg_catalog.set_config('holdfast.actor_path', pg_catalog.current_setting('search_path'), true);
+  perform pg_catalog.set_config('holdfast.actor_strings', pg_catalog.current_setting('standard_conforming_strings'), true);
 end
 $note$;
 
--- Cuts from the text the statements that may have made the change, and what ends a transaction beside them. Everything
--- else in the text is nobody's business.
-create function holdfast.statements_for(tag text, words text, nested boolean, names text[])
+-- A text of many schema changes is seen whole by each of them. It is cut once: what was cut waits here for the next one of
+-- the same text. A row is a pure function of its text, and nobody but the owner reads or writes it.
+create table holdfast.cut_text (
+  seq bigint generated always as identity primary key,
+  at timestamptz not null default pg_catalog.clock_timestamp(),
+  -- Another session's row would be as good, but nobody is to learn from the time that it takes what others run.
+  backend integer not null default pg_catalog.pg_backend_pid(),
+  digest bytea not null,
+  cut jsonb not null
+) with (
+  autovacuum_vacuum_scale_factor = 0,
+  autovacuum_vacuum_threshold = 1000
+);
+
+create index cut_text_digest on holdfast.cut_text (digest);
+
+comment on table holdfast.cut_text is 'Texts of several schema changes, cut into statements without secrets; kept for an hour';
+
+revoke all on holdfast.cut_text from public;
+
+-- What a text holds for the record of a schema change: `statements` with their place, first word, what they are and their
+-- text without secrets; or the `error` that says why it cannot be read surely.
+create function holdfast.sort_statements(words text, nested boolean)
 returns jsonb
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $sort$
+begin
+  return (
+    with every as (
+      select s.place, s.said, lower(substring(s.code from '^[\s(]*(\w+)')) as verb,
+        s.code !~* '^(?:create|alter|drop|comment\s+on)\s+(?:role|user(?!\s+mapping)|group|database|system|tablespace)\M'
+          and not (s.code ~* '^[\s(]*(?:grant|revoke)\M' and s.code !~* '\son\s') as makes,
+        not nested and s.code ~* '^(?:begin|start|commit|end|rollback|abort|savepoint|prepare)\M' as ends,
+        s.code ~* '^(?:create|alter)\s+extension\M' as brings
+      from holdfast.cut_statements(words, nested) s
+    ), needed as (
+      -- Rows are nobody's business here, and no change of the schema begins like these.
+      select e.*, holdfast.redact(e.said) as kept
+      from every e
+      where e.ends or e.brings or e.makes and e.verb not in ('insert', 'update', 'delete', 'merge', 'copy', 'set')
+    )
+    select jsonb_build_object('statements', coalesce(jsonb_agg(jsonb_build_object('verb', n.verb, 'makes', n.makes,
+      'beside', n.ends or n.brings, 'text', n.kept, 'redacted', n.kept <> n.said) order by n.place), '[]'))
+    from needed n);
+exception
+  when others then
+    return jsonb_build_object('error', case when sqlstate = 'P0001' then sqlerrm else 'SQLSTATE ' || sqlstate end);
+end
+$sort$;
+
+-- The same, cut once for each text that is long enough for that to count.
+create function holdfast.cut_once(words text, nested boolean)
+returns jsonb
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $once$
+declare
+  hash bytea;
+  found jsonb;
+begin
+  -- Where transactions are serializable, reading what others write beside could make theirs or this one fail.
+  if octet_length(words) < 1000 or current_setting('transaction_isolation') = 'serializable' then
+    return holdfast.sort_statements(words, nested);
+  end if;
+  hash := sha256(convert_to(concat_ws(' ', nested, current_setting('holdfast.actor_strings', true), words), getdatabaseencoding()));
+  select c.cut into found from holdfast.cut_text c where c.digest = hash and c.backend = pg_backend_pid() limit 1;
+  if found is null then
+    found := holdfast.sort_statements(words, nested);
+    if found ? 'error' or jsonb_array_length(found->'statements') > 2 then
+      insert into holdfast.cut_text (digest, cut) values (hash, found);
+    end if;
+  end if;
+  return found;
+end
+$once$;
+
+-- The statements of the text that may have made the change, and what ends a transaction beside them; or an error.
+-- Everything else in the text is nobody's business.
+create function holdfast.statements_for(tag text, words text, nested boolean, names text[])
+returns jsonb
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $statements$
 declare
-  verb text := case when tag = 'SELECT INTO' then '(?:select|with)' else lower(split_part(tag, ' ', 1)) end;
+  verbs text[] := case when tag = 'SELECT INTO' then array['select', 'with'] else array[lower(split_part(tag, ' ', 1))] end;
+  whole jsonb;
   kept jsonb;
 begin
   if octet_length(words) > 131072 then
-    raise exception 'the text is too large: % bytes', octet_length(words);
+    return jsonb_build_object('error', format('the text is too large: %s bytes', octet_length(words)));
   end if;
-  with every as (
-    select s.place, s.said,
-      s.code ~* ('^[\s(]*' || verb || '\M')
-        and s.code !~* '^(?:create|alter|drop|comment\s+on)\s+(?:role|user(?!\s+mapping)|group|database|system|tablespace)\M'
-        and not (tag in ('GRANT', 'REVOKE') and s.code !~* '\son\s') as made,
-      not nested and s.code ~* '^(?:begin|start|commit|end|rollback|abort|savepoint|prepare)\M' as ends,
-      s.code ~* '^(?:create|alter)\s+extension\M' as brings,
-      coalesce((select bool_or(strpos(lower(s.said), lower(n)) > 0) from unnest(names) as n), false) as named
-    from holdfast.cut_statements(words, nested) s
-  ), chosen as (
-    select e.place, e.said, holdfast.redact(e.said) as kept
+  whole := holdfast.cut_once(words, nested);
+  if whole ? 'error' then
+    return whole;
+  end if;
+  with every as materialized (
+    select s.place, s.what->>'text' as text, s.what->'redacted' as redacted,
+      (s.what->>'makes')::boolean and s.what->>'verb' = any (verbs) as made, (s.what->>'beside')::boolean as beside
+    from jsonb_array_elements(whole->'statements') with ordinality as s (what, place)
+  ), candidate as materialized (
+    select e.*, coalesce((select bool_or(strpos(lower(e.text), lower(n)) > 0) from unnest(names) as n), false) as named
     from every e
-    where e.ends or e.brings
-      or e.made and (e.named or not exists (select from every o where o.made and o.named))
+    where e.made or e.beside
   )
-  select jsonb_agg(jsonb_build_object('text', c.kept, 'redacted', c.kept <> c.said) order by c.place) into kept from chosen c;
+  select jsonb_agg(jsonb_build_object('text', c.text, 'redacted', c.redacted) order by c.place) into kept
+  from candidate c
+  where c.beside or c.named or not exists (select from candidate o where o.made and o.named);
   if octet_length(kept::text) > 262144 then
-    raise exception 'the statement is too large: % bytes', octet_length(kept::text);
+    return jsonb_build_object('error', format('the statement is too large: %s bytes', octet_length(kept::text)));
   end if;
-  return coalesce(kept, '[]');
+  return jsonb_build_object('statements', coalesce(kept, '[]'));
 end
 $statements$;
 
@@ -85,6 +155,7 @@ returns event_trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $record$
 declare
   stack text;
@@ -143,10 +214,10 @@ begin
       'searchPath', current_setting('holdfast.actor_path', true), 'statementAt', statement_timestamp(), 'objects', said);
     -- The client's text is the statement only where no function stands between: else it is whatever its caller sent.
     if strpos(stack, E'\n') = 0 then
-      said := said || jsonb_build_object('statements', holdfast.statements_for(tg_tag, current_query(), false, names));
+      said := said || holdfast.statements_for(tg_tag, current_query(), false, names);
     elsif stack ~ '^[^\n]*\nSQL statement "' then
-      said := said || jsonb_build_object('statements', holdfast.statements_for(tg_tag,
-        substr(stack, strpos(stack, E'\nSQL statement "') + 16), true, names));
+      said := said || holdfast.statements_for(tg_tag,
+        substr(stack, strpos(stack, E'\nSQL statement "') + 16), true, names);
     else
       raise exception 'a function made it whose statement PostgreSQL does not tell';
     end if;
@@ -184,15 +255,17 @@ begin
 end
 $record$;
 
-revoke all on function holdfast.note_actor(), holdfast.statements_for(text, text, boolean, text[]), holdfast.record_ddl() from public;
+revoke all on function holdfast.note_actor(), holdfast.sort_statements(text, boolean), holdfast.cut_once(text, boolean),
+  holdfast.statements_for(text, text, boolean, text[]), holdfast.record_ddl() from public;
 
--- Forgets heartbeats, canaries and schema changes older than 48 hours, at most `batch` of each a call; answers how many
--- heartbeats went.
+-- Forgets heartbeats, canaries and schema changes older than 48 hours, and texts that were cut an hour ago, at most
+-- `batch` of each a call; answers how many heartbeats went.
 create or replace function holdfast.prune(batch integer)
 returns integer
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $prune$
 declare
   gone integer;
@@ -215,21 +288,8 @@ begin
     where s.at < clock_timestamp() - interval '48 hours'
       and s.seq < (select min(o.seq) + batch from holdfast.schema_change o)
   );
+  delete from holdfast.cut_text
+  where seq in (select c.seq from holdfast.cut_text c where c.at < clock_timestamp() - interval '1 hour' limit batch);
   return gone;
 end
 $prune$;
-
--- The archive holds this table like the heartbeats, whatever the patterns are.
-do $view$
-declare
-  definition text := pg_catalog.pg_get_viewdef('holdfast.archive_table'::pg_catalog.regclass);
-begin
-  if pg_catalog.strpos(definition, 'schema_change') = 0 then
-    execute 'create or replace view holdfast.archive_table as '
-      || pg_catalog.replace(definition, '''canary''::name', '''canary''::name, ''schema_change''::name');
-  end if;
-  if pg_catalog.strpos(pg_catalog.pg_get_viewdef('holdfast.archive_table'::pg_catalog.regclass), 'schema_change') = 0 then
-    raise exception 'holdfast.archive_table does not hold holdfast.schema_change';
-  end if;
-end
-$view$;

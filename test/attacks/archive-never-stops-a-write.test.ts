@@ -287,7 +287,8 @@ describe.each([18, 17] as const)('on PostgreSQL %i', version => {
           )
       }
       expect(worse).toEqual([])
-      expect(held).toBeGreaterThan(3)
+      // An unlogged table can be in publications of its schema and of all tables alone.
+      expect(held).toBeGreaterThanOrEqual(3)
     },
   )
 })

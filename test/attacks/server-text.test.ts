@@ -14,6 +14,9 @@ import { watchWorkload } from '../../lambdas/workload/workload.ts'
 
 const SECRET = '4111-1111-1111-1111'
 
+/** The secret's beginning, or the code that nobody documented; a moment or an identifier may hold the same digits. */
+const SPOKEN = /\b4111-|\b41111\b/
+
 let lab: Lab
 let copy: Server
 let spoken: string[] = []
@@ -146,12 +149,12 @@ describe.each(TASKS)('the task %s', (task, most, step = 1) => {
       for (let at = 1; at <= most; at += step) {
         const trap: Trap = { at, hit: false, code }
         const sides: Sides = { primary: primary && sideOf(primary, trap), copy: other && sideOf(other, trap) }
-        expect(await said(() => examine(request, sides))).not.toContain('4111')
+        expect(await said(() => examine(request, sides))).not.toMatch(SPOKEN)
         hits += Number(trap.hit)
         if (!trap.hit) break
       }
       expect(hits).toBeGreaterThan(0)
-      expect(spoken.join('\n')).not.toContain('4111')
+      expect(spoken.join('\n')).not.toMatch(SPOKEN)
     },
     60_000,
   )
@@ -175,7 +178,7 @@ test('neither the roll-forward nor the workload say what a server said', async (
     for (let at = 1; at <= 30; at += 1) {
       const trap: Trap = { at, hit: false, code: '22P02' }
       const client = trapped(await copy.connect('rdsadmin'), trap)
-      expect(await said(() => work(client))).not.toContain('4111')
+      expect(await said(() => work(client))).not.toMatch(SPOKEN)
       await client.end()
       if (!trap.hit) break
     }
@@ -209,5 +212,5 @@ test.each([
 test('what a driver cannot read is not quoted', async () => {
   const answer = await said(async () => JSON.parse(`${SECRET} is no JSON`))
   expect(answer).toContain('an answer could not be read')
-  expect(answer).not.toContain('4111')
+  expect(answer).not.toMatch(SPOKEN)
 })
