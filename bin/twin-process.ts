@@ -76,6 +76,10 @@ function refuseOtherStart({ started, environment }: LiveTwin, { noIam, lag }: Up
     )
 }
 
+/** What the migration says of a database whose migrations are not those of the sources. */
+const OTHER_MIGRATIONS =
+  /migration \d+ was edited after it was applied|migration \d+ \([^)]*\) was never applied|the database is at migration \d+, and this code ends at \d+/
+
 async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) => void): Promise<TypeCount[]> {
   const asked = { directory: request.assembly, only: request.only }
   try {
@@ -83,7 +87,7 @@ async function deploy(twin: LiveTwin, request: UpRequest, say: (text: string) =>
   } catch (error) {
     const { message } = error as Error
     // The deployment tells what the function said, and not its error's name.
-    const [changed] = message.match(/migration \d+ was edited after it was applied/) ?? []
+    const [changed] = message.match(OTHER_MIGRATIONS) ?? []
     if (changed)
       throw new Refusal(
         'OlderTwin',

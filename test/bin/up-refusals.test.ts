@@ -104,7 +104,7 @@ test('refuses a twin whose database was made by other migrations, with the way o
     cpSync(directory, changed, { recursive: true })
     changeFirstMigration(changed)
     expect(await refused(up(twins, changed))).toBe(
-      "this twin's database was made by other migrations than the sources have now (MD5 checksum failed for migration [1])\nHINT: holdfast reset --env dev, and then holdfast up --env dev",
+      "this twin's database was made by other migrations than the sources have now (migration 1 was edited after it was applied)\nHINT: holdfast reset --env dev, and then holdfast up --env dev",
     )
   } finally {
     await holdfast(['reset', '--env', 'dev', '--yes'], { HOLDFAST_TWINS: twins })
