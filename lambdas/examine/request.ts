@@ -321,6 +321,9 @@ export type ContentsAnswer = {
   readonly rest: readonly ContentsRange[]
 }
 
+/** The check that counts what only the copy's catalogs have and nothing dates: its detail begins with their number. */
+export const UNPROVEN_SCHEMA = 'structure.schema.unproven'
+
 /** SQL of the environment's config; each must answer one row whose first column is true. */
 export type AssertionsRequest = {
   readonly task: 'assertions'

@@ -6,7 +6,7 @@ import { several } from './check.ts'
 import { both } from './chunk.ts'
 import { readCut } from './cut.ts'
 import { type History, readHistory } from './history.ts'
-import type { Boundary, Cut } from './request.ts'
+import { type Boundary, type Cut, UNPROVEN_SCHEMA } from './request.ts'
 
 /** Differences that are named in words; the rest is counted. */
 const NAMED = 20
@@ -56,6 +56,7 @@ export async function compareSchemas(
       check('structure.schema', judged.faults, `${count} catalog rows say the same on both sides`),
       ...undated(judged.undated),
       ...since(judged.since),
+      ...unproven(judged.left),
       ...unread.map(name => ({
         name: `structure.schema.${name}`,
         verdict: 'skipped' as const,
@@ -95,19 +96,21 @@ async function judge(
   clients: { readonly primary: pg.Client; readonly copy: pg.Client },
   history: History,
   differences: readonly Difference[],
-): Promise<{ faults: string[]; since: string[]; undated: string[] }> {
+): Promise<Record<'faults' | 'since' | 'left' | 'undated', string[]>> {
   const xidOf = (row: CatalogRow | undefined) => (row ? history.onPrimary(Number(row.xmin)) : -1)
   const settled = differences.map(one => xidOf(one.primary)).filter(history.mayBeInCopy)
   const committed = await history.committedInCopy(clients.copy, settled)
   const revived = await deletedInCopy(clients.copy, history, differences)
   const faults: string[] = []
   const since: string[] = []
+  const left: string[] = []
   const undated: string[] = []
   const listOf = (one: Difference) => {
     if ((one.primary ?? one.copy)?.xmin === '') return undated
     if (revived.has(one)) return faults
     const own = one.copy !== undefined && history.isForeign(history.onCopy(Number(one.copy.xmin)))
-    return own || committed.has(xidOf(one.primary)) ? faults : since
+    if (own || committed.has(xidOf(one.primary))) return faults
+    return one.primary ? since : left
   }
   for (const one of differences) {
     const list = listOf(one)
@@ -115,7 +118,7 @@ async function judge(
     const what = !one.copy ? 'missing in the copy' : !one.primary ? 'only in the copy' : 'different'
     list.push(list.length < NAMED ? `${await describeRow(client, one.catalog, one.key)} (${what})` : one.key)
   }
-  return { faults, since, undated }
+  return { faults, since, left, undated }
 }
 
 /**
@@ -174,6 +177,19 @@ const since = (list: readonly string[]): Check[] =>
           name: 'structure.schema.since',
           verdict: 'pass',
           detail: `${list.length} catalog rows were changed by DDL on the primary since the cut: ${several(list)}`,
+          answer: list.slice(0, NAMED),
+        },
+      ]
+
+/** No row of the primary dates what only the copy has: it may have gone before the cut, and live again in the copy. */
+const unproven = (list: readonly string[]): Check[] =>
+  list.length === 0
+    ? []
+    : [
+        {
+          name: UNPROVEN_SCHEMA,
+          verdict: 'skipped',
+          detail: `${list.length} catalog rows that only the copy has: dropped or revoked on the primary since the cut, or before it and alive again, which nothing here tells: ${several(list)}`,
           answer: list.slice(0, NAMED),
         },
       ]

@@ -1,4 +1,4 @@
-import type { FaultKind } from '../examine/request.ts'
+import { type FaultKind, UNPROVEN_SCHEMA } from '../examine/request.ts'
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
 import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
@@ -155,7 +155,8 @@ export function judge(
   const checks = [...stages.flatMap(stage => stage.checks), ...objectives]
   if (request.negativeControl !== undefined) return judgeControl(request.negativeControl, checks)
   const verdict = worst(checks)
-  if (verdict === 'pass') return { verdict, sentence: passed(tables, measured) }
+  if (verdict === 'pass')
+    return { verdict, sentence: `${passed(tables, measured)}${sayUndatedCatalogs(checks)}` }
   const isRed = (check: Check) => check.verdict === 'fail' || check.verdict === 'unknown'
   const found = stages.flatMap(stage => stage.checks).filter(isRed)
   // Where a stage failed, an objective that could therefore not be measured is no second trouble.
@@ -175,6 +176,12 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   const equal = total(compared, 'equal')
   const how = equal === rows ? '' : `${sayCount(equal)} of `
   return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; ${unprovenOf(compared) === 0 ? 'nothing' : 'nothing says that those were there and held this; nothing else'} is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
+}
+
+/** Catalog rows that only the copy has, so that nobody takes what may be alive again for proven. */
+function sayUndatedCatalogs(checks: readonly Check[]): string {
+  const found = checks.find(({ name }) => name === UNPROVEN_SCHEMA)
+  return found === undefined ? '' : `; not proven: ${found.detail.split(':')[0]}`
 }
 
 function sayUnseen(tables: readonly EvidenceTable[]): string {

@@ -82,4 +82,18 @@ test('a drill that passes with unproven rows does not say that nothing is lost o
     ', 1 of them unproven, 9 by a witness; nothing says that those were there and held this; nothing else is lost or corrupt; ',
   )
 })
+
+test('a drill that passes names what only the catalogs of the copy have as not proven', () => {
+  const measured = measure({
+    ...{ plan: null, restored: null, opened: null, found: null, compared: null },
+    verifiedAt: 0,
+  })
+  const detail = '23 catalog rows that only the copy has: dropped since, or alive again: rule nothing'
+  const unproven = { name: 'structure.schema.unproven', verdict: 'skipped', detail } as const
+  const said = judge({} as never, [], [], [PASSED, unproven], measured)
+  expect(said.verdict).toBe('pass')
+  expect(said.sentence).toMatch(/; not proven: 23 catalog rows that only the copy has$/)
+  expect(judge({} as never, [], [], [PASSED], measured).sentence).not.toContain('not proven')
+})
+
 const PASSED = { name: 'compare.tables', verdict: 'pass', detail: '' } as const
