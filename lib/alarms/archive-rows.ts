@@ -220,6 +220,8 @@ function replicationRows(config: EnvironmentConfig): AlarmRow[] {
         unit: 'seconds',
         when: [3, 3],
         missing: 'notBreaching',
+        // S3 publishes how late a copy is where the copy arrives, and what failed where it came from.
+        region: 'standby',
         summary: `the ${purpose} bucket reaches the other region late`,
         derivation: 'S3 Replication Time Control promises fifteen minutes',
       }),

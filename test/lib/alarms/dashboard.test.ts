@@ -7,89 +7,11 @@ import { catalogue } from '../../../lib/alarms/catalogue.ts'
 import type { AlarmRow } from '../../../lib/alarms/row.ts'
 import { assembly, type Resource } from '../../support/assembly.ts'
 
-/**
- * What AWS publishes, by namespace and set of dimensions, with its unit: "Amazon CloudWatch metrics for Amazon RDS",
- * "Monitoring RDS Proxy metrics", "Metrics for Valkey and Redis OSS", "Amazon S3 metrics and dimensions", "Monitoring
- * AWS Backup metrics with CloudWatch".
- */
-const PUBLISHED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'AWS/RDS DBInstanceIdentifier': {
-    CPUSurplusCreditsCharged: 'count',
-    CPUUtilization: 'percent',
-    DatabaseConnections: 'count',
-    DBLoad: 'sessions',
-    'EBSByteBalance%': 'percent',
-    'EBSIOBalance%': 'percent',
-    FreeableMemory: 'bytes',
-    FreeStorageSpace: 'bytes',
-    MaximumUsedTransactionIDs: 'transactions',
-    OldestReplicationSlotLag: 'bytes',
-    ReadLatency: 'seconds',
-    ReplicaLag: 'seconds',
-    TransactionLogsDiskUsage: 'bytes',
-    WriteLatency: 'seconds',
-  },
-  'AWS/RDS ProxyName': {
-    ClientConnections: 'count',
-    ClientConnectionsSetupFailedAuth: 'count',
-    DatabaseConnectionsBorrowLatency: 'microseconds',
-  },
-  'AWS/RDS ProxyName,TargetGroup,TargetRole': {
-    AvailabilityPercentage: 'percent',
-    DatabaseConnections: 'count',
-    DatabaseConnectionsCurrentlyBorrowed: 'count',
-    DatabaseConnectionsCurrentlySessionPinned: 'count',
-    MaxDatabaseConnectionsAllowed: 'count',
-  },
-  'AWS/ElastiCache CacheClusterId': {
-    CacheHits: 'count',
-    CacheMisses: 'count',
-    CurrConnections: 'count',
-    DatabaseMemoryUsagePercentage: 'percent',
-    EngineCPUUtilization: 'percent',
-    MasterLinkHealthStatus: 'healthy',
-    ReplicationLag: 'seconds',
-    SwapUsage: 'bytes',
-  },
-  'AWS/S3 DestinationBucket,RuleId,SourceBucket': {
-    OperationsFailedReplication: 'count',
-    ReplicationLatency: 'seconds',
-  },
-  'AWS/SNS TopicName': { NumberOfNotificationsFailed: 'count' },
-  'AWS/Backup BackupVaultName': { NumberOfBackupJobsFailed: 'count', NumberOfCopyJobsFailed: 'count' },
-}
-
 const environments = { dev: parseConfig(dev), staging: parseConfig(staging), prod: parseConfig(prod) }
 const names = ['dev', 'staging', 'prod'] as const
 const rows = (name: (typeof names)[number]) => Object.values(catalogue(environments[name])).flat()
 const metricsOf = ({ signal }: AlarmRow) =>
   signal.kind === 'math' ? Object.values(signal.metrics) : [signal.metric]
-const setOf = (namespace: string, dimensions: Readonly<Record<string, string>>) =>
-  `${namespace} ${Object.keys(dimensions).sort().join()}`
-
-test.each(names)('every metric of AWS that %s watches is published under those dimensions', name => {
-  const unknown = rows(name)
-    .flatMap(row => metricsOf(row).map(metric => ({ id: row.id, metric })))
-    .filter(({ metric }) => metric.namespace !== 'Holdfast')
-    .filter(
-      ({ metric }) => PUBLISHED[setOf(metric.namespace, metric.dimensions)]?.[metric.name] === undefined,
-    )
-    .map(({ id, metric }) => `${id}: ${metric.name} by ${setOf(metric.namespace, metric.dimensions)}`)
-  expect(unknown).toEqual([])
-})
-
-test.each(names)('%s bounds each metric of AWS in the unit in which AWS publishes it', name => {
-  const wrong = rows(name).flatMap(({ id, signal, unit }) => {
-    if (signal.kind !== 'metric' || signal.metric.namespace === 'Holdfast') return []
-    const published =
-      PUBLISHED[setOf(signal.metric.namespace, signal.metric.dimensions)]?.[signal.metric.name]
-    // How often something was said is a count, whatever was said.
-    const wanted = signal.metric.statistic === 'SampleCount' ? 'count' : published
-    return unit === wanted ? [] : [`${id}: ${unit}, want ${wanted}`]
-  })
-  expect(wrong).toEqual([])
-})
-
 type Line = [string, string, ...unknown[]]
 
 /** Every metric line of a dashboard, with the title of its graph. */
