@@ -102,6 +102,7 @@ export async function examineCopy(
     } while (after !== undefined)
   }
   if (!cut) return { checks, tables: [], red: redOf(checks), table: noTable }
+  if (!options.dataOnly) keep(await task({ task: 'databases', ...both, boundary, cut }, primary, copy))
   const tables = await compareAll(primary, copy, { boundary, cut, batchBytes: options.batchBytes }, keep)
   checks.push(...judgeTables(tables))
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { Endpoint } from '../lambdas/examine/request.ts'
-import type { Sides } from '../lambdas/examine/side.ts'
+import type { Side, Sides } from '../lambdas/examine/side.ts'
 import { migrate } from '../lambdas/migrate/migrate.ts'
 import { own } from '../twin/postgres/account.ts'
 import { archiveNow, archiveTo } from '../twin/postgres/archive.ts'
@@ -151,10 +151,11 @@ async function furnish(primary: Server): Promise<void> {
 
 /** The two sides as the examination opens them, over the private sockets. */
 export function sidesOf(primary: Server | undefined, copy: Server | undefined): Sides {
-  const side = (server: Server) => ({
-    endpoint: server.endpoint,
-    open: () => server.connect('holdfast_examine'),
-    openForAssertions: () => server.connect('holdfast_assert'),
+  const side = (server: Server, database = server.endpoint.database): Side => ({
+    endpoint: { ...server.endpoint, database },
+    open: () => server.connect('holdfast_examine', database),
+    openForAssertions: () => server.connect('holdfast_assert', database),
+    within: other => side(server, other),
   })
   return { primary: primary && side(primary), copy: copy && side(copy) }
 }

@@ -4,10 +4,12 @@ import type {
   Boundary,
   Cut,
   CutAnswer,
+  DatabasesAnswer,
   Endpoint,
   IdentifyAnswer,
   MarkAnswer,
   OpenAnswer,
+  OtherDatabase,
 } from '../../lambdas/examine/request.ts'
 import { endpointOf } from '../../lambdas/restore-drill/stages/plan.ts'
 import type { Check } from '../../lambdas/runtime/verdict.ts'
@@ -21,6 +23,8 @@ export type Proof = {
   /** The primary as it was when the copy was looked at; `null` when it does not answer. */
   readonly mark: MarkAnswer | null
   readonly cut: Cut | null
+  /** The cluster's other databases, which no tail belongs to. */
+  readonly others: readonly OtherDatabase[]
   readonly rpoSeconds: number | null
   /** Transaction ids given out between the cut and the disaster: at most so many are lost; `null` when unknown. */
   readonly transactions: number | null
@@ -74,10 +78,39 @@ export async function proveCopy(
     source.target.kind === 'time' ? source.target.at : (mark?.now ?? new Date().toISOString())
   const look = () => ask<CutAnswer>({ task: 'cut', copy, disasterAt, ...(primary ? { primary } : {}) })
   const ended = await untilReached(look, asking.standby && primary !== undefined)
+  const others = await findOthers(ask, copy, ended.cut)
   return {
-    checks: [...opened.checks, ...who, ...ended.checks],
+    others: others.databases,
+    checks: [...opened.checks, ...who, ...ended.checks, ...others.checks],
     ...{ boundary, mark, cut: ended.cut, rpoSeconds: ended.rpoSeconds, disasterAt },
     transactions: ended.lost.transactions,
+  }
+}
+
+/**
+ * Names the other databases, which a restore brings along. None of them keeps a copy from being used: what could not be
+ * looked at is said, with the moment that it ends at.
+ */
+async function findOthers(
+  ask: <T>(payload: unknown) => Promise<T>,
+  copy: Endpoint,
+  cut: Cut | null,
+): Promise<DatabasesAnswer> {
+  const ends = cut ? `; it ends where the restored copy did, at ${cut.at}` : ''
+  try {
+    const { checks, databases } = await ask<DatabasesAnswer>({ task: 'databases', copy })
+    return {
+      databases,
+      checks: checks.map(check =>
+        check.name === 'databases.listed'
+          ? check
+          : { ...check, verdict: 'skipped', detail: `${check.detail}${ends}` },
+      ),
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n')[0] : String(error)
+    const detail = `the other databases could not be listed: ${why}${ends && `; each ends at ${cut?.at}`}`
+    return { databases: [], checks: [{ name: 'databases.listed', verdict: 'skipped', detail }] }
   }
 }
 

@@ -146,12 +146,17 @@ async function carryOut({ deployment, rds, progress, options }: Doing, plan: Pla
       port: named.Endpoint?.Port ?? null,
     }
   }
+  const endsAt = rolled?.endsAt ?? proof.cut?.at ?? null
   return {
     ...{ verdict, ...standing, region, name, database: config.database.name, checks },
     from: `${source.from.kind} ${source.from.id}`,
     restoredTo: source.moment,
     asked: options.to,
-    endsAt: rolled?.endsAt ?? proof.cut?.at ?? null,
+    endsAt,
+    databases: [
+      { name: config.database.name, endsAt, rows: null },
+      ...proof.others.map(({ title, rows }) => ({ name: title, endsAt: proof.cut?.at ?? null, rows })),
+    ],
     availableAfterSeconds: availableAfter,
     seconds: Math.round((Date.now() - began) / 1_000),
     rpo: rpoOf(proof, rolled),

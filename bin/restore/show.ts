@@ -26,6 +26,14 @@ export type Restored = {
   readonly restoredTo: string
   /** ISO: the newest that is in the copy; `null` when nothing dates it. */
   readonly endsAt: string | null
+  /** Every database of the cluster with the newest moment in it: a tail belongs to the archived one alone. */
+  readonly databases: readonly {
+    readonly name: string
+    /** ISO; `null` when nothing dates it. */
+    readonly endsAt: string | null
+    /** Rows of a database that is not the archived one; `null` for that one, whose tables are compared. */
+    readonly rows: number | null
+  }[]
   readonly availableAfterSeconds: number
   readonly seconds: number
   readonly rpo: {
@@ -48,7 +56,7 @@ export function describeRestored(restored: Restored): string {
     ['instance', `${restored.identifier} in ${restored.region}`],
     ['endpoint', `${host}:${port}, database ${restored.database}`],
     ['restored from', `${restored.from} to ${restored.restoredTo}`],
-    ['ends at', restored.endsAt ?? 'unknown'],
+    ...restored.databases.map(endOf),
     ['available after', `${restored.availableAfterSeconds} s, all done after ${restored.seconds} s`],
     ['loss counted to', rpo.countedTo],
     ['RPO without the tail', sayLost(rpo.withoutTail, true)],
@@ -71,6 +79,11 @@ export function describeRestored(restored: Restored): string {
     '',
     next(restored),
   ].join('\n')
+}
+
+function endOf({ name, endsAt, rows }: Restored['databases'][number]): [string, string] {
+  const held = rows === null ? '' : `, ${rows} rows, no tail`
+  return [`database ${name}`, `ends at ${endsAt ?? 'an unknown moment'}${held}`]
 }
 
 function sayLost(lost: Lost | null, complete: boolean): string {

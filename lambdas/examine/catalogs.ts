@@ -176,18 +176,36 @@ function rowsQuery(catalog: Catalog, columns: readonly Column[], dated: boolean)
   return `select ${key} as key, ${dated ? 'c.xmin::pg_catalog.text' : `''`} as xmin, ${dated ? 'c.xmax::pg_catalog.text' : `'0'`} as xmax, pg_catalog.md5(row(${text})::pg_catalog.text) as hash from pg_catalog.${catalog.name} c where ${catalog.where ?? 'true'}`
 }
 
-/** Every catalog's rows by key; a catalog that may not be read is absent and named in `unread`. */
+/** Catalogs that all databases of a cluster share. What `pg_shdepend` says is of one database each. */
+const SHARED: readonly CatalogName[] = [
+  ...[
+    'pg_database',
+    'pg_tablespace',
+    'pg_authid',
+    'pg_auth_members',
+    'pg_db_role_setting',
+    'pg_parameter_acl',
+  ],
+  ...['pg_subscription', 'pg_replication_origin', 'pg_shdescription', 'pg_shseclabel'],
+]
+
+/**
+ * Every catalog's rows by key; a catalog that may not be read is absent and named in `unread`.
+ * @param which `own`: those of this database alone
+ */
 export async function readCatalogs(
   client: pg.Client,
+  which: 'all' | 'own' = 'all',
 ): Promise<{ rows: Map<CatalogName, Map<string, CatalogRow>>; unread: string[] }> {
-  const names = CATALOGS.map(catalog => `pg_catalog.${catalog.name}`)
+  const catalogs = which === 'all' ? CATALOGS : CATALOGS.filter(({ name }) => !SHARED.includes(name))
+  const names = catalogs.map(catalog => `pg_catalog.${catalog.name}`)
   const { rows: described } = await client.query<{ catalog: string; columns: Column[] }>(COLUMNS, [names])
   const columns = new Map(described.map(row => [row.catalog, row.columns]))
   const rows = new Map<CatalogName, Map<string, CatalogRow>>()
   const unread: string[] = []
   const read = async (name: CatalogName, sql: string) =>
     rows.set(name, new Map((await client.query<CatalogRow>(sql)).rows.map(row => [row.key, row])))
-  for (const catalog of CATALOGS) {
+  for (const catalog of catalogs) {
     const own = columns.get(catalog.name)
     if (!own) throw new Error(`${catalog.name} has no columns`)
     const hidden = own.filter(({ name, readable }) => !readable && isCompared(catalog.name, name))

@@ -6,6 +6,7 @@ import { compare } from './compare.ts'
 import { contents } from './contents/contents.ts'
 import { witness } from './contents/witness.ts'
 import { cut } from './cut.ts'
+import { databases } from './databases/databases.ts'
 import { fault } from './fault.ts'
 import { refuseByName } from './guard.ts'
 import { identify } from './identify.ts'
@@ -48,6 +49,8 @@ export function examine(
       return cut(request, { ...sides, copy: copy() })
     case 'structure':
       return structure(request, { ...sides, copy: copy() })
+    case 'databases':
+      return databases(request, { ...sides, copy: copy() })
     case 'plan':
       return plan(request, both())
     case 'compare':

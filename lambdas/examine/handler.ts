@@ -73,5 +73,10 @@ function sideOf(endpoint: Endpoint): Side {
       { host, port, database, user },
       { application: 'holdfast-examine', statementTimeout: STATEMENT_TIMEOUT },
     )
-  return { endpoint, open: () => openAs(USER), openForAssertions: () => openAs(ASSERT_USER) }
+  return {
+    endpoint,
+    open: () => openAs(USER),
+    openForAssertions: () => openAs(ASSERT_USER),
+    within: other => sideOf({ ...endpoint, database: other }),
+  }
 }

@@ -82,6 +82,12 @@ const SHAPES = {
     after: digits.optional(),
     budgetMs,
   }),
+  databases: z.object({
+    copy: endpoint,
+    primary: endpoint.optional(),
+    boundary: boundary.optional(),
+    cut: cut.optional(),
+  }),
   plan: z.object({
     copy: endpoint,
     primary: endpoint,

@@ -199,6 +199,33 @@ export type StructureAnswer = {
   readonly schemaDigest?: string
 }
 
+/**
+ * What the other databases of the cluster hold, which a copy brings along and nothing compares row by row. With the
+ * primary, the boundary and the cut their catalogs are compared.
+ */
+export type DatabasesRequest = {
+  readonly task: 'databases'
+  readonly copy: Endpoint
+  readonly primary?: Endpoint
+  readonly boundary?: Boundary
+  readonly cut?: Cut
+}
+export type OtherDatabase = {
+  readonly name: string
+  /** Quoted where needed. */
+  readonly title: string
+  /** Tables of the copy with at least one row, and the large objects as one. */
+  readonly tables: number
+  readonly rows: number
+  /** False where PostgreSQL's own estimate is among the counts. */
+  readonly counted: boolean
+}
+export type DatabasesAnswer = {
+  /** One that could not be looked at is `unknown`, and in no other place. */
+  readonly checks: Check[]
+  readonly databases: readonly OtherDatabase[]
+}
+
 /** What is to be compared, cut into batches of about equal size for fan-out. */
 export type PlanRequest = {
   readonly task: 'plan'
@@ -358,6 +385,7 @@ export type Tasks = {
   identify: { request: IdentifyRequest; answer: IdentifyAnswer }
   cut: { request: CutRequest; answer: CutAnswer }
   structure: { request: StructureRequest; answer: StructureAnswer }
+  databases: { request: DatabasesRequest; answer: DatabasesAnswer }
   plan: { request: PlanRequest; answer: PlanAnswer }
   compare: { request: CompareRequest; answer: CompareAnswer }
   witness: { request: WitnessRequest; answer: WitnessAnswer }

@@ -22,17 +22,21 @@ type Difference = {
  * Both servers' catalogs, row by row. In a copy every row is the primary's own, so a difference must have an author:
  * DDL on the primary after the cut, known by its transaction, is noted; a row of before the cut that is missing or
  * says something else in the copy is a fault, and so is one that the copy wrote itself.
+ * @param known where the copy ends, for a database that does not say it itself. What all databases of a cluster share is
+ * then left out: the one that says it was asked.
  */
 export async function compareSchemas(
   primary: pg.Client | undefined,
   copy: pg.Client,
   boundary: Boundary | undefined,
+  known?: Cut,
 ): Promise<{ checks: Check[]; digest: string }> {
-  if (!primary) return { checks: [], digest: digestOf((await readCatalogs(copy)).rows) }
-  const [theirs, mine] = await both(readCatalogs(primary), readCatalogs(copy))
+  const read = (client: pg.Client) => readCatalogs(client, known ? 'own' : 'all')
+  if (!primary) return { checks: [], digest: digestOf((await read(copy)).rows) }
+  const [theirs, mine] = await both(read(primary), read(copy))
   const digest = digestOf(mine.rows)
   const unread = [...new Set([...mine.unread, ...theirs.unread])]
-  const cut = await readCut(copy)
+  const cut = known ?? (await readCut(copy))
   if (!cut)
     return {
       checks: [

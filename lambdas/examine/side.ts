@@ -7,6 +7,8 @@ export type Side = {
   readonly open: () => Promise<pg.Client>
   /** As the login that may only read, for SQL that users wrote. */
   readonly openForAssertions: () => Promise<pg.Client>
+  /** The same server's other database of that name. */
+  readonly within: (database: string) => Side
 }
 
 /** What an examination was given: the living primary, the copy, or both. */

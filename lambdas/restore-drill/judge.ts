@@ -1,5 +1,6 @@
-import { type FaultKind, UNPROVEN_SCHEMA } from '../examine/request.ts'
+import { type FaultKind, type OtherDatabase, UNPROVEN_SCHEMA } from '../examine/request.ts'
 import type { Evidence, EvidenceStage, EvidenceTable } from '../runtime/evidence/record.ts'
+import { sayHolding } from '../runtime/holding.ts'
 import type { TableResult } from '../runtime/table-result.ts'
 import type { Check } from '../runtime/verdict.ts'
 import { worst } from '../runtime/verdict.ts'
@@ -76,12 +77,13 @@ export function measure({
  * of those that were compared at all.
  */
 function shareProven(
-  { tables, coverage }: Compared,
+  { tables, coverage, others }: Compared,
   contents: readonly TableContents[] | null | undefined,
 ): number {
   const rows = sum(tables, 'rowsCopy')
   if (!contents || rows === 0) return coverage
-  return Math.min(coverage, (sum(tables, 'equal') + provenRows(contents)) / rows)
+  const left = others.reduce((all, other) => all + other.rows, 0)
+  return Math.min(coverage, (sum(tables, 'equal') + provenRows(contents)) / (rows + left))
 }
 
 /**
@@ -108,7 +110,7 @@ function hydratedSince(restored: Restored | null, available: number | null): num
 export function objectiveChecks(
   request: DrillRequest,
   measured: Evidence['measured'],
-  rolled?: Rolled | null,
+  { rolled, compared }: Partial<Pick<Measures, 'rolled' | 'compared'>> = {},
 ): Check[] {
   const { objective, coverageFloor } = request
   const within = (name: string, found: number | null, most: number, unit: string): Check => ({
@@ -125,9 +127,15 @@ export function objectiveChecks(
     {
       name: 'objective.coverage',
       verdict: coverage === null ? 'unknown' : coverage >= coverageFloor ? 'pass' : 'fail',
-      detail: `${coverage === null ? 'not measured' : `${(100 * coverage).toFixed(2)} %`}, at least ${(100 * coverageFloor).toFixed(2)} %`,
+      detail: `${coverage === null ? 'not measured' : `${(100 * coverage).toFixed(2)} %`}, at least ${(100 * coverageFloor).toFixed(2)} %${sayOthers(compared?.others ?? [])}`,
     },
   ]
+}
+
+function sayOthers(others: readonly OtherDatabase[]): string {
+  const named = others.slice(0, 3).map(other => `database ${other.title} ${sayHolding(other)}`)
+  const more = others.length > 3 ? ` and ${others.length - 3} more` : ''
+  return others.length === 0 ? '' : `; not compared: ${named.join(', ')}${more}`
 }
 
 function sayUnheld(rolled: Rolled | null | undefined): string {
@@ -175,7 +183,11 @@ function passed(tables: readonly EvidenceTable[], { rpoSeconds, rtoSeconds }: Ev
   const rows = total(compared, 'compared')
   const equal = total(compared, 'equal')
   const how = equal === rows ? '' : `${sayCount(equal)} of `
-  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; ${unprovenOf(compared) === 0 ? 'nothing' : 'nothing says that those were there and held this; nothing else'} is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
+  // Of another database nothing is said but that it was not compared.
+  const of = tables.some(isDatabase) ? ' in this database' : ''
+  const nothing =
+    unprovenOf(compared) === 0 ? 'nothing' : 'nothing says that those were there and held this; nothing else'
+  return `It comes back: ${how}${sayCount(rows)} rows in ${compared.length} ${compared.length === 1 ? 'table' : 'tables'} equal the living database's${sayChanged(compared)}; ${nothing}${of} is lost or corrupt; ${sayDuration(rpoSeconds)} of writes lost, serving again after ${sayDuration(rtoSeconds)}${sayUnseen(tables)}`
 }
 
 /** Catalog rows that only the copy has, so that nobody takes what may be alive again for proven. */
@@ -184,10 +196,20 @@ function sayUndatedCatalogs(checks: readonly Check[]): string {
   return found === undefined ? '' : `; not proven: ${found.detail.split(':')[0]}`
 }
 
+/** A table's name has its schema, and one with a space is quoted. */
+const isDatabase = ({ name, level }: EvidenceTable) => level === 'none' && name.startsWith('database ')
+
+/** What was not looked at, whole databases first. */
 function sayUnseen(tables: readonly EvidenceTable[]): string {
-  const left = tables.filter(table => table.level === 'none').map(table => table.name)
-  const more = left.length > 3 ? ` and ${left.length - 3} more` : ''
-  return left.length === 0 ? '' : `; not looked at: ${left.slice(0, 3).join(', ')}${more}`
+  const unseen = tables.filter(table => table.level === 'none')
+  const others = unseen.filter(isDatabase).map(({ name, rows }) => `${name} with ${sayCount(rows)} rows`)
+  const left = unseen.filter(table => !isDatabase(table)).map(table => table.name)
+  return `${named('not compared', others)}${named('not looked at', left)}`
+}
+
+function named(what: string, names: readonly string[]): string {
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  return names.length === 0 ? '' : `; ${what}: ${names.slice(0, 3).join(', ')}${more}`
 }
 
 /** Rows that were changed or deleted since, of which nothing says what they held. */

@@ -15,6 +15,7 @@ const NEEDED: readonly string[] = [
   'cut.heartbeat',
   ...of('structure', 'schema valid flags sequences collations settings amcheck checksums'),
   ...of('compare', 'plan own-writes tables complete'),
+  'databases.listed',
 ]
 
 /** Those to which "not asked, and why" is an answer: elsewhere a skipped check has proven nothing. */

@@ -73,6 +73,7 @@ const sideOf = (side: Side, trap: Trap): Side => ({
   ...side,
   open: async () => trapped(await side.open(), trap),
   openForAssertions: async () => trapped(await side.openForAssertions(), trap),
+  within: database => sideOf(side.within(database), trap),
 })
 
 /** Everything that Lambda would answer and log of what a handler threw. */
@@ -108,6 +109,7 @@ const requests = (): Record<TaskName, ExamineRequest> => {
     },
     cut: { task: 'cut', ...both, disasterAt: cut.at },
     structure: { task: 'structure', ...both, boundary },
+    databases: { task: 'databases', ...both, boundary, cut },
     plan: { task: 'plan', ...both, boundary, cut },
     compare: { task: 'compare', ...both, boundary, cut, batch: [[16_400, 0, null]], concurrency: 1 },
     witness: { task: 'witness' },

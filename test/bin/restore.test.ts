@@ -21,6 +21,9 @@ import { holdfast, start } from './run.ts'
 let twin: StandingTwin
 beforeAll(async () => {
   twin = await openStandingTwin()
+  await asOwner({ database: 'postgres' }, client =>
+    client.query('create table kept as select g from generate_series(1, 3) g'),
+  )
   await archiveUpToNow()
 }, 300_000)
 afterAll(() => twin?.close(), 60_000)
@@ -54,7 +57,7 @@ async function deleteRestored(): Promise<void> {
 }
 
 async function asOwner<T>(
-  over: { host?: string; port?: number },
+  over: { host?: string; port?: number; database?: string },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({ ...(await ownerConnection(twin.deployment)), ...over })
@@ -150,6 +153,18 @@ test('with the archive a copy holds what was committed after the newest restorab
   const restored = readJson(stdout)
   expect(restored.verdict).toBe('pass')
   expect(restored.rpo.applied?.transactions).toBeGreaterThan(0)
+  // The tail belongs to the archived database alone: the other one ends where the restored copy did.
+  const [archived, other] = restored.databases
+  expect(archived).toEqual({
+    name: twin.deployment.config.database.name,
+    endsAt: restored.endsAt,
+    rows: null,
+  })
+  expect(other).toMatchObject({ name: 'postgres', rows: 3 })
+  expect(Date.parse(other?.endsAt ?? '')).toBeLessThan(Date.parse(restored.endsAt ?? ''))
+  expect(restored.checks.find(check => check.name === 'databases.postgres')?.detail).toBe(
+    `database postgres with 1 table and 3 rows is not compared; it ends where the restored copy did, at ${other?.endsAt}`,
+  )
   expect(restored.rpo.withTail?.seconds).toBeLessThanOrEqual(restored.rpo.withoutTail?.seconds ?? 0)
   expect(
     restored.checks.filter(check => check.name.startsWith('roll-forward.')).map(check => check.verdict),

@@ -1,4 +1,5 @@
 import type { EvidenceStage, EvidenceTable } from '../../runtime/evidence/record.ts'
+import { sayHolding } from '../../runtime/holding.ts'
 import { judgeTables, type TableResult } from '../../runtime/table-result.ts'
 import { type Check, worst } from '../../runtime/verdict.ts'
 import { sayKinds, type TableContents } from '../contents.ts'
@@ -120,12 +121,17 @@ export function tablesOf({
 }): EvidenceTable[] {
   if (compared === null) return []
   const explained = new Set(rolled?.identicalTables)
-  const left = compared.notCompared.map(
-    ({ table, why }): EvidenceTable => ({
+  const others = compared.others.map(other => ({
+    table: `database ${other.title}`,
+    why: `another database, ${sayHolding(other)}: not compared`,
+    rows: other.rows,
+  }))
+  const left = [...compared.notCompared.map(one => ({ ...one, rows: 0 })), ...others].map(
+    ({ table, why, rows }): EvidenceTable => ({
       name: table,
       level: 'none',
       verdict: 'skipped',
-      rows: 0,
+      rows,
       compared: 0,
       equal: 0,
       changedSince: 0,

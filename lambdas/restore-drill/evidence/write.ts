@@ -28,7 +28,7 @@ export function assemble(
   const { setting } = drill
   const rollForward = setting.rollForwardArn !== undefined && request.negativeControl === undefined
   const objectives = [
-    ...objectiveChecks(request, measured, measures.rolled),
+    ...objectiveChecks(request, measured, measures),
     proofCheck(request, stages, rollForward),
   ]
   const judgement = judge(request, stages, tables, objectives, measured)

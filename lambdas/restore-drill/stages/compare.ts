@@ -1,4 +1,4 @@
-import type { BlockRange, CompareAnswer, PlanAnswer } from '../../examine/request.ts'
+import type { BlockRange, CompareAnswer, OtherDatabase, PlanAnswer } from '../../examine/request.ts'
 import { addTables, coverage, judgeTables, type TableResult } from '../../runtime/table-result.ts'
 import type { Check } from '../../runtime/verdict.ts'
 import { said } from '../journal.ts'
@@ -11,7 +11,9 @@ import type { Restored } from './restore.ts'
 export type Compared = {
   readonly tables: readonly TableResult[]
   readonly notCompared: PlanAnswer['notCompared']
-  /** Share of the copy's rows, 0 to 1. */
+  /** Other databases of the copy that hold rows, none of which was compared. */
+  readonly others: readonly OtherDatabase[]
+  /** Share of the copy's rows, those of its other databases too; 0 to 1. */
   readonly coverage: number
   readonly bytes: number
 }
@@ -32,26 +34,37 @@ export async function compareCopy(
 ): Promise<Finding<Compared>> {
   const common = { copy, primary: plan.primary, boundary, cut }
   const work = await stage.examine<'plan'>('plan', { task: 'plan', ...common, batches: MOST_BATCHES })
+  const found = await stage.examine<'databases'>('databases', { task: 'databases', ...common })
+  const others = found.databases.filter(({ tables }) => tables > 0)
   const answers = await stage.eachOf('batch', work.batches, WIDTH, (inner, batch) =>
     compareBatch(inner, common, batch),
   )
   const tables = addTables(answers.flatMap(answer => answer.tables))
-  const share = coverage(tables) / 100
+  const share = shareOf(tables, others)
   return {
     value: {
       tables,
       notCompared: work.notCompared,
+      others,
       coverage: share,
       bytes: answers.reduce((sum, answer) => sum + answer.bytes, 0),
     },
     checks: [
       ...work.checks,
+      ...found.checks,
       ...answers.flatMap(answer => answer.checks),
       ...judgeTables(tables),
       completeCheck(work, answers, tables.length),
     ],
     detail: `${work.tables} tables in ${work.batches.length} batches, ${(100 * share).toFixed(2)} % of the rows`,
   }
+}
+
+function shareOf(tables: readonly TableResult[], others: readonly OtherDatabase[]): number {
+  const rows = tables.reduce((sum, table) => sum + table.rowsCopy, 0)
+  const left = others.reduce((sum, other) => sum + other.rows, 0)
+  const share = coverage(tables) / 100
+  return left === 0 ? share : (share * rows) / (rows + left)
 }
 
 type Part = { tables: TableResult[]; checks: Check[]; bytes: number; complete: boolean }

@@ -75,6 +75,32 @@ test('a good copy passes, is signed, chained and destroyed', async () => {
   expect([...cloud.objects.keys()].filter(key => key.startsWith('reports/'))).toHaveLength(2)
 })
 
+test('another database is no part of what is said to be whole: its rows count as not compared, by name', async () => {
+  const others = (rows: number) => ({
+    databases: () => ({
+      checks: [{ name: 'databases.listed', verdict: 'pass' as const, detail: 'good' }],
+      databases: [{ name: 'ledger', title: 'ledger', tables: 2, rows, counted: true }],
+    }),
+  })
+  const few = await drillIn(cloud, {}, examination(others(5)))
+  expect(few.result.verdict).toBe('pass')
+  expect(few.result.sentence).toMatch(
+    /nothing in this database is lost or corrupt; .*; not compared: database ledger with 5 rows; not looked at: public.scratch$/,
+  )
+  expect(few.evidence?.measured.coverage).toBeCloseTo(1_000 / 1_005)
+  expect(few.evidence?.tables.find(({ name }) => name === 'database ledger')).toMatchObject({
+    level: 'none',
+    rows: 5,
+    compared: 0,
+  })
+  const many = await drillIn(cloud, {}, examination(others(1_000)))
+  expect(many.result).toMatchObject({
+    verdict: 'fail',
+    sentence:
+      'Not proven: objective.coverage: 50.00 %, at least 99.00 %; not compared: database ledger with 2 tables and 1000 rows',
+  })
+})
+
 test.each([
   [
     'a throttled call',

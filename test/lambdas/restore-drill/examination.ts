@@ -83,6 +83,7 @@ export const GOOD: Required<Answers> = {
           schemaDigest: 'd'.repeat(64),
         }
       : { checks: goods('structure', 'amcheck checksums') },
+  databases: () => ({ checks: [good('databases.listed')], databases: [] }),
   plan: () => ({
     checks: goods('compare', 'plan own-writes'),
     batches: [[[0, 0, 100]], [[0, 100, null]]],

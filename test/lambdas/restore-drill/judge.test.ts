@@ -31,7 +31,7 @@ function rpo(over: Partial<Measures>) {
     },
     ...{ verifiedAt: 0, ...over },
   })
-  const check = objectiveChecks(REQUEST, measured, over.rolled).find(({ name }) => name === 'objective.rpo')
+  const check = objectiveChecks(REQUEST, measured, over).find(({ name }) => name === 'objective.rpo')
   return { seconds: measured.rpoSeconds, verdict: check?.verdict, detail: check?.detail }
 }
 

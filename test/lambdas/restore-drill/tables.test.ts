@@ -34,7 +34,7 @@ function judged(
   identicalTables?: readonly string[],
   contents: readonly TableContents[] | null = [PROVEN],
 ) {
-  const compared = { tables: [table], coverage: 1, bytes: 1, notCompared: [] }
+  const compared = { tables: [table], coverage: 1, bytes: 1, notCompared: [], others: [] }
   const rolled = identicalTables ? { ...ROLLED, identicalTables } : null
   const [found] = tablesOf({ compared, contents, rolled })
   return { verdict: found?.verdict, detail: found?.detail }
@@ -112,7 +112,7 @@ test('what the archive explains lets the comparison pass, and nothing else that 
   const lines = { ...REPLACED, table: 'shop.lines', oid: 16_401 }
   const tables = (names: string[]) =>
     tablesOf({
-      compared: { tables: [REPLACED, lines], coverage: 1, bytes: 1, notCompared: [] },
+      compared: { tables: [REPLACED, lines], coverage: 1, bytes: 1, notCompared: [], others: [] },
       contents: [PROVEN, { ...PROVEN, table: 'shop.lines' }],
       rolled: { ...ROLLED, identicalTables: names },
     })

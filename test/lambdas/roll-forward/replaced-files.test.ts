@@ -67,7 +67,7 @@ describe('tables whose files were replaced on the primary since the cut', () => 
     // Whatever changed was proven: what is asked here is what came of the rows that nothing dates.
     const contents = contentsOf(compared, []).map(one => ({ ...one, witness: one.unproven, unproven: 0 }))
     return tablesOf({
-      compared: { tables: compared, coverage: 1, bytes: 1, notCompared: [] },
+      compared: { tables: compared, coverage: 1, bytes: 1, notCompared: [], others: [] },
       contents,
       rolled,
     }).find(table => table.name === `public.${name}`)?.verdict
