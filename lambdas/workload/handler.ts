@@ -48,6 +48,7 @@ function metrics(workload: Workload): Metric[] {
     { name: METRICS.tableBloatPercent, value: workload.tableBloatPercent, unit: 'Percent' },
     { name: METRICS.indexBloatPercent, value: workload.indexBloatPercent, unit: 'Percent' },
     { name: METRICS.wraparoundPercent, value: workload.wraparoundPercent, unit: 'Percent' },
+    { name: METRICS.multixactPercent, value: workload.multixactPercent, unit: 'Percent' },
     { name: METRICS.slotsPercent, value: workload.slotsPercent, unit: 'Percent' },
   ]
 }

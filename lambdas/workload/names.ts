@@ -21,5 +21,6 @@ export const METRICS = {
   tableBloatPercent: 'TableBloatPercent',
   indexBloatPercent: 'IndexBloatPercent',
   wraparoundPercent: 'WraparoundPercent',
+  multixactPercent: 'MultixactPercent',
   slotsPercent: 'ReplicationSlotsPercent',
 } as const

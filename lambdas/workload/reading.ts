@@ -16,6 +16,8 @@ export type State = {
   readonly tableBloatPercent: number
   readonly indexBloatPercent: number
   readonly wraparoundPercent: number
+  /** Of the ids that rows locked by several transactions share; they run out apart from the transactions' own. */
+  readonly multixactPercent: number
   /** Of max_replication_slots, whoever made them. */
   readonly slotsPercent: number
 }
@@ -77,6 +79,7 @@ export async function readState(client: Client): Promise<State> {
         from pg_catalog.pg_stat_user_tables where n_live_tup + n_dead_tup > $1) as "tableBloatPercent",
        (select coalesce(max(100.0 * greatest(0, pages - wanted_pages) / pages), 0) from holdfast.index_bloat()) as "indexBloatPercent",
        (select max(100.0 * pg_catalog.age(datfrozenxid) / 2147483648) from pg_catalog.pg_database) as "wraparoundPercent",
+       (select max(100.0 * pg_catalog.mxid_age(datminmxid) / 2147483648) from pg_catalog.pg_database) as "multixactPercent",
        (select 100.0 * count(*) / greatest(1, pg_catalog.current_setting('max_replication_slots')::int)
         from pg_catalog.pg_replication_slots) as "slotsPercent"`,
     [LARGE_TABLE],
@@ -89,6 +92,7 @@ export async function readState(client: Client): Promise<State> {
     tableBloatPercent: Number(row.tableBloatPercent),
     indexBloatPercent: Number(row.indexBloatPercent),
     wraparoundPercent: Number(row.wraparoundPercent),
+    multixactPercent: Number(row.multixactPercent),
     slotsPercent: Number(row.slotsPercent),
   }
 }

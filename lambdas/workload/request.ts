@@ -11,6 +11,7 @@ export type Workload = {
   readonly tableBloatPercent: number
   readonly indexBloatPercent: number
   readonly wraparoundPercent: number
+  readonly multixactPercent: number
   readonly slotsPercent: number
   /** The statements that cost most in the interval, most first; their text normalized by pg_stat_statements. */
   readonly top: readonly {

@@ -72,6 +72,10 @@ test('sees slow statements, waiting sessions, undone transactions and dead rows 
   expect(workload.connectionsPercent).toBeGreaterThan(0)
   expect(workload.tableBloatPercent).toBeCloseTo(50, 0)
   expect(workload.wraparoundPercent).toBeLessThan(1)
+  const [age] = await cluster.query(
+    'select max(100.0 * mxid_age(datminmxid) / 2147483648)::float8 as percent from pg_database',
+  )
+  expect(workload.multixactPercent).toBe(age?.percent)
   await expect(watcher.query('select from t')).rejects.toMatchObject({ code: '42501' })
 })
 
