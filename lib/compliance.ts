@@ -2,7 +2,7 @@ import { Annotations, type App, Validations } from 'aws-cdk-lib'
 import type { IConstruct } from 'constructs'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { USER as ARCHIVER } from '../lambdas/archiver/names.ts'
-import { USER as EXAMINE, WITNESS } from '../lambdas/examine/names.ts'
+import { ASSERT_USER, USER as EXAMINE, WITNESS } from '../lambdas/examine/names.ts'
 import { USER as HEARTBEAT } from '../lambdas/heartbeat/names.ts'
 import { COPY_PREFIX } from '../lambdas/restore-drill/names.ts'
 import { USER as ROLL_FORWARD, SCHEMA_USER } from '../lambdas/roll-forward/names.ts'
@@ -25,7 +25,7 @@ const ALWAYS = /^(CloudFormation-Validate|Annotation)::/
 const INSTANCES = /^(database\/(Primary|Replica\w+)|standby-database\/Standby)$/
 const REPLICAS = /^(database\/Replica\w+|standby-database\/Standby)$/
 const FUNCTIONS = /recovery\/Functions\/\w+\/Function\/Resource$/
-const USERS = [HEARTBEAT, ARCHIVER, WORKLOAD, EXAMINE, ROLL_FORWARD, SCHEMA_USER]
+const USERS = [HEARTBEAT, ARCHIVER, WORKLOAD, EXAMINE, ASSERT_USER, ROLL_FORWARD, SCHEMA_USER]
 const ROLES = /(Role|IAMRole)\/DefaultPolicy\/Resource$|\/Replication$/
 
 /** Every finding that stands, and why. One that is not in this table fails the compliance run. */

@@ -4,11 +4,11 @@ import { holdfast } from './run.ts'
 test.each([
   [
     ['chekc'],
-    "error: unknown command 'chekc'\n(Did you mean check?)\nHINT: holdfast --help shows what it takes",
+    "error: unknown command 'chekc'\n  (Did you mean check?)\nHINT: holdfast --help shows what it takes",
   ],
   [
     ['drill', '--evn', 'prod'],
-    "error: unknown option '--evn'\n(Did you mean --env?)\nHINT: holdfast drill --help shows what it takes",
+    "error: unknown option '--evn'\n  (Did you mean --env?)\nHINT: holdfast drill --help shows what it takes",
   ],
   [
     ['evidence', 'verify', '--region', 'us-east-1'],

@@ -46,7 +46,7 @@ test('shows the bill of an environment over budget, and fails', async () => {
   const { code, stdout } = await holdfast(['cost', '--file', await file({ budget: { monthlyUsd: 100 } })])
   expect(code).toBe(1)
   expect(stdout).toContain('shop-prod-standby')
-  expect(stdout).toMatch(/budget\.monthlyUsd = 100: on demand this environment costs about \$1088 a month/)
+  expect(stdout).toMatch(/budget\.monthlyUsd = 100: on demand this environment costs about \$1090 a month/)
 })
 
 test('refuses to sum up with an unknown price', async () => {
