@@ -203,9 +203,10 @@ describe.each([18, 17] as const)('a copy of a busy primary on PostgreSQL %i', ve
     await open.query('commit')
     await primary.run(`commit prepared 'waiting'`)
     // Background work of the platform: the copy gives out ids that the primary gives to other transactions.
-    await copy.cluster.query('create table beside (n int)', [], 'postgres')
+    // It is done where nobody's rows are: a table of the copy's own in a user's database would be a fault.
+    await copy.cluster.query('create table beside (n int)', [], 'template1')
     for (let n = 0; n < 40; n += 1)
-      await copy.cluster.query(`insert into beside values (${n})`, [], 'postgres')
+      await copy.cluster.query(`insert into beside values (${n})`, [], 'template1')
     await statements(primary, AFTER)
     found = await examineCopy(primary, copy, { marked: mark })
     // Once more, when a later checkpoint has made the copy forget where its own history began.
