@@ -3,10 +3,10 @@ import type { Case } from './case.ts'
 export const BUDGET: readonly Case[] = [
   [
     'refuses an environment dearer than its budget',
-    { budget: { monthlyUsd: 1_088 } },
     { budget: { monthlyUsd: 1_089 } },
+    { budget: { monthlyUsd: 1_090 } },
     'budget.monthlyUsd',
-    /costs about \$1089 a month; the most for shop-prod cache cache.r7g.large hours \$384, [^,]+, [^,]+$/,
+    /costs about \$1090 a month; the most for shop-prod cache cache.r7g.large hours \$384, [^,]+, [^,]+$/,
   ],
   [
     'refuses a price that nobody knows, instead of counting nothing',
