@@ -7,7 +7,7 @@ export type Facts = {
   readonly relation: Relation
   readonly title: string
   readonly shape: Shape
-  /** Whether its changes go to the archive. */
+  /** Whether all its changes go to the archive, updates and deletions too. */
   readonly archived: boolean
   /** Names of the columns by which the archive names a row; undefined where only the whole row does. */
   readonly key: readonly string[] | undefined
@@ -34,7 +34,7 @@ select
     select
     from pg_catalog.pg_publication_rel r
     join pg_catalog.pg_publication p on p.oid = r.prpubid
-    where r.prrelid = c.oid and p.pubname like 'holdfast\\_archive%'
+    where r.prrelid = c.oid and p.pubname = 'holdfast_archive'
   ) as archived,
   (
     select pg_catalog.array_agg(a.attname::pg_catalog.text order by k.place)

@@ -43,6 +43,8 @@ export class Images {
   constructor(rows: readonly Row[]) {
     for (const row of rows) {
       const { facts } = row
+      // Of a table whose updates and deletions do not travel, an insert says nothing of what stood there later.
+      if (!facts.archived) continue
       const { oid } = facts.relation
       const table = this.#tables.get(oid) ?? { facts, byKey: new Map(), mappings: new WeakMap() }
       this.#tables.set(oid, table)
